@@ -1,0 +1,101 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The links of the chain that a proof consists of, and what the proof is worth as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+OK = "ok"
+PENDING = "pending"  # nothing is wrong, but something is not there yet
+FAILED = "failed"
+SKIPPED = "skipped"  # not looked at; the detail says why
+PROVED = "proved"
+
+# In the order in which a token travels, then what is around it. Links that the task does not ask for are left out.
+ORDER = (
+    "service_account",
+    "token",
+    "trust",
+    "role",
+    "payer_role",
+    "table",
+    "query",
+    "secret",
+    "pods",
+    "release",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """One link.
+
+    :ivar link: a name of ``ORDER``
+    :ivar state: ``ok``, ``pending``, ``failed`` or ``skipped``
+    :ivar detail: what was seen
+    :ivar cause: why it is so, when it is not ok
+    :ivar change: what to change, when it failed
+    :ivar missing: whether it failed because an object does not exist at all; in check mode it may be about to be made
+    """
+
+    link: str
+    state: str
+    detail: str
+    cause: str = ""
+    change: str = ""
+    missing: bool = dataclasses.field(default=False, repr=False)
+
+    def result(self) -> dict[str, str]:
+        """As the module returns it."""
+        return {key: getattr(self, key) for key in ("link", "state", "detail", "cause", "change")}
+
+
+def ok(link: str, detail: str) -> Link:
+    return Link(link, OK, detail)
+
+
+def pending(link: str, detail: str, cause: str = "", change: str = "") -> Link:
+    return Link(link, PENDING, detail, cause, change)
+
+
+def failed(link: str, detail: str, cause: str, change: str, missing: bool = False) -> Link:
+    return Link(link, FAILED, detail, cause, change, missing)
+
+
+def skipped(link: str, detail: str) -> Link:
+    return Link(link, SKIPPED, detail)
+
+
+def in_check_mode(link: Link) -> Link:
+    """A link as check mode shows it: what does not exist yet may be what the run would make."""
+    if link.state != FAILED or not link.missing:
+        return link
+    return pending(
+        link.link, link.detail, f"{link.cause}. In check mode it may be what this run would make", link.change
+    )
+
+
+def arranged(links: t.Iterable[Link]) -> list[Link]:
+    """The links in the order of ``ORDER``."""
+    return sorted(links, key=lambda link: ORDER.index(link.link))
+
+
+def verdict(links: t.Iterable[Link]) -> str:
+    """``failed`` when a link failed, else ``pending`` when one is pending, else ``proved``."""
+    states = {link.state for link in links}
+    return FAILED if FAILED in states else PENDING if PENDING in states else PROVED
+
+
+def first(links: t.Iterable[Link], state: str) -> Link | None:
+    """The first link in this state."""
+    return next((link for link in links if link.state == state), None)
+
+
+def sentence(link: Link) -> str:
+    """A link in plain words: what was seen, why, and what to change."""
+    parts = [link.detail, link.cause and f"Cause: {link.cause}", link.change and f"Change: {link.change}"]
+    return f"{link.link}: " + " ".join(f"{part.rstrip('.')}." for part in parts if part)

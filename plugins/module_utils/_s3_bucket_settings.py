@@ -1,0 +1,61 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task may want of a bucket, what has to be read for it, and what S3 would refuse of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ._identifiers import refuse
+from ._s3_lifecycle import check_rules
+from ._s3_names import check_bucket_name
+from ._statements import Statement, check_statements
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of a task; ``None``, and ``False`` for the first two, means: leave it as it is."""
+
+    public_access_block: bool = True
+    tls_only: bool = True
+    object_ownership: str | None = "BucketOwnerEnforced"
+    encryption: t.Mapping[str, t.Any] | None = None
+    versioning: str | None = None
+    policy_statements: t.Sequence[Statement] | None = None
+    absent_policy_sids: t.Sequence[str] | None = None
+    lifecycle_rules: t.Sequence[t.Mapping[str, t.Any]] | None = None
+    purge_lifecycle_rules: bool = False
+    tags: dict[str, str] | None = None
+    purge_tags: bool = True
+    ownership_tags: dict[str, str] | None = None
+
+    def check(self, name: str) -> None:
+        """Refuse bad input before any call.
+
+        :raises AnsibleAWSError: names the option, the value and what to write
+        """
+        check_bucket_name("name", name)
+        check_statements("policy_statements", self.policy_statements)
+        check_rules(self.lifecycle_rules)
+        key = (self.encryption or {}).get("kms_master_key_id")
+        if key and self.encryption["sse_algorithm"] == "AES256":
+            write = "Set encryption.sse_algorithm to aws:kms, or leave the key out"
+            refuse("encryption.kms_master_key_id", key, "cannot be used with AES256", write)
+
+    @property
+    def to_read(self) -> tuple[str, ...]:
+        """What has to be read of the bucket, in the words of ``_s3_bucket.SETTINGS``."""
+        needed = {
+            "public_access_block": self.public_access_block,
+            "object_ownership": self.object_ownership,
+            "encryption": self.encryption,
+            "versioning": self.versioning,
+            "policy": self.tls_only or self.policy_statements or self.absent_policy_sids,
+            "lifecycle": self.lifecycle_rules is not None,
+            "tags": self.tags is not None,
+        }
+        # Nothing set: existence, owner and region are still to be seen.
+        return tuple(setting for setting, need in needed.items() if need) or ("versioning",)

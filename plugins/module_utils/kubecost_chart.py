@@ -1,0 +1,269 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Kubecost's Helm charts make of a release, by generation. Pure functions, no call.
+
+Sources: the charts' own templates and helpers (cost-analyzer 1.108.1 and 2.8.7, kubecost 3.2): names of objects,
+labels of pods, value keys, and the conditions under which a chart ends with ``fail``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ._identifiers import refuse
+from ._kubernetes_names import check_kubernetes_name
+
+Values = t.Mapping[str, t.Any]
+
+# Key of the Secret that holds the cloud integration; the charts mount no other.
+SECRET_KEY = "cloud-integration.json"
+
+RELEASE_KEYS = ("generation", "release", "namespace", "values")
+
+# Pods do not see a changed Secret: chart 3 mounts a sub-path, and no chart watches a Secret that it did not make. All
+# generations put the values of global.podAnnotations on their pods, so a checksum there rolls them.
+CHECKSUM_ANNOTATION = "kubestrap.aws/cloud-integration-checksum"
+
+_PRODUCT_CONFIGS = "kubecostProductConfigs"
+_ATHENA_KEYS = (
+    "athenaProjectID", "athenaBucketName", "athenaRegion", "athenaDatabase", "athenaCatalog", "athenaTable",
+    "athenaWorkgroup", "masterPayerARN",
+)  # fmt: skip
+ONE_SOURCE = "Leave it out: the cloud integration is in the Secret that this collection writes"
+_REMOVE = "Leave it out"
+
+
+@dataclasses.dataclass(frozen=True)
+class Generation:
+    """One generation of the charts.
+
+    :ivar chart: the chart's name
+    :ivar repo_url: the vendor's repository
+    :ivar version: version of the chart that the collection was made for
+    :ivar form: form of the cloud integration, see ``cloud_integration.FORMS``
+    :ivar secret_value: dotted value key that names the Secret with the cloud integration
+    :ivar refused: dotted value key -> what to write; the chart ends with an error when the value is set
+    :ivar rivals: values that bring a cloud integration of their own: beside our Secret the chart ends with an error
+        (1, 2), or writes theirs into it (3)
+    :ivar ignored: dotted value key -> what to write; the chart passes over the value in silence
+    :ivar account_values: dotted value keys that give the reading pods another ServiceAccount than the chart's own
+    """
+
+    chart: str
+    repo_url: str
+    version: str
+    form: str
+    secret_value: str
+    rivals: tuple[str, ...]
+    refused: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ignored: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    account_values: tuple[str, ...] = ()
+
+
+_COST_ANALYZER_REPO = "https://kubecost.github.io/cost-analyzer/"
+_RIVALS = (f"{_PRODUCT_CONFIGS}.cloudIntegrationJSON", f"{_PRODUCT_CONFIGS}.athenaBucketName")
+
+GENERATIONS: dict[str, Generation] = {
+    "1": Generation(
+        chart="cost-analyzer",
+        repo_url=_COST_ANALYZER_REPO,
+        version="1.108.1",
+        form="legacy",
+        secret_value=f"{_PRODUCT_CONFIGS}.cloudIntegrationSecret",
+        rivals=_RIVALS,
+    ),
+    "2": Generation(
+        chart="cost-analyzer",
+        repo_url=_COST_ANALYZER_REPO,
+        version="2.8.7",
+        form="legacy",
+        secret_value=f"{_PRODUCT_CONFIGS}.cloudIntegrationSecret",
+        rivals=_RIVALS,
+        refused={
+            "thanos.store.enabled": "Kubecost 2 has no Thanos. Use kubecostModel.federatedStorageConfigSecret",
+            "podSecurityPolicy.enabled": _REMOVE,
+            "kubecostDeployment.leaderFollower.enabled": _REMOVE,
+            "kubecostDeployment.statefulSet.enabled": "Use kubecostAggregator.deployMethod",
+        },
+        account_values=("kubecostAggregator.cloudCost.serviceAccountName",),
+    ),
+    "3": Generation(
+        chart="kubecost",
+        repo_url="https://kubecost.github.io/kubecost/",
+        version="3.2.4",
+        form="athena",
+        secret_value="cloudCost.cloudIntegrationSecret",
+        rivals=("cloudCost.cloudIntegrationJSON",),
+        refused={
+            # Before their parents, so that the more helpful advice is given.
+            f"{_PRODUCT_CONFIGS}.cloudIntegrationSecret": "Write cloudCost.cloudIntegrationSecret",
+            f"{_PRODUCT_CONFIGS}.cloudIntegrationJSON": ONE_SOURCE,
+            f"{_PRODUCT_CONFIGS}.clusterName": "Write global.clusterId",
+            "kubecostModel.federatedStorageConfig": "Write global.federatedStorage.config",
+            "kubecostModel.federatedStorageConfigSecret": "Write global.federatedStorage.existingSecret",
+            "federatedETL.agentOnly": "Write aggregator.enabled: false",
+            "federatedETL.readOnlyPrimary": "Write finopsagent.enabled: false",
+            "prometheus.server.global.external_labels.cluster_id": "Write global.clusterId",
+            "federatedETL": _REMOVE,
+            "kubecostAggregator": "Write aggregator",
+            "kubecostFrontend": "Write frontend",
+            "kubecostModel": _REMOVE,
+            "service": "Write frontend.service",
+            "pricingCsv": "Write enterpriseCustomPricing",
+            "etlUtils": _REMOVE,
+            "kubecostMetrics": _REMOVE,
+            "prometheus": _REMOVE,
+            "grafana": _REMOVE,
+            "global.prometheus": _REMOVE,
+            "global.grafana": _REMOVE,
+            "global.gmp": _REMOVE,
+            "global.amp": _REMOVE,
+            "global.mimirProxy": _REMOVE,
+            "global.ammsp": _REMOVE,
+            "sigV4Proxy": _REMOVE,
+            "awsstore": _REMOVE,
+            "finops-agent": "Write finopsagent",
+        },
+        ignored={f"{_PRODUCT_CONFIGS}.{name}": ONE_SOURCE for name in _ATHENA_KEYS},
+        account_values=("cloudCost.serviceAccountName",),
+    ),
+}
+
+
+def generation_of(option: str, value: t.Any) -> Generation:
+    """The generation of that number.
+
+    :raises AnsibleAWSError: there is none
+    """
+    known = GENERATIONS.get(str(value))
+    if known is None:
+        write = f"Write one of: {', '.join(repr(name) for name in GENERATIONS)}"
+        refuse(option, value, "is not a generation of Kubecost that this collection knows", write)
+    return known
+
+
+def facts(release: t.Any) -> dict[str, t.Any]:
+    """What an install of a release makes, as far as the AWS side has to know it.
+
+    :param release: mapping with the keys ``RELEASE_KEYS``; of the user's ``values``, which may be left out, those
+        count that rename objects or move the reading container
+    :returns: see the documentation of the filter ``kubestrap.aws.kubecost_facts``
+    :raises AnsibleAWSError: unknown generation, or a name that Kubernetes or Helm refuses
+    """
+    if not isinstance(release, t.Mapping) or any(key not in RELEASE_KEYS for key in release):
+        write = f"Write a mapping with the keys {', '.join(RELEASE_KEYS)}"
+        refuse("release", release, "does not describe a release", write)
+    made = generation_of("generation", release.get("generation"))
+    check_kubernetes_name("release", release.get("release"), "Helm release")
+    check_kubernetes_name("namespace", release.get("namespace"), "Namespace")
+    user = release.get("values") or {}
+    number, name, namespace = str(release["generation"]), release["release"], release["namespace"]
+    account = service_account_name(number, name, user)
+    labels = reader_labels(number, name, user)
+    return {
+        "generation": number,
+        "release": name,
+        "namespace": namespace,
+        "chart_name": made.chart,
+        "chart_repo_url": made.repo_url,
+        "chart_version": made.version,
+        "cloud_integration_form": made.form,
+        "secret_key": SECRET_KEY,
+        "secret_value_key": made.secret_value,
+        "service_account_name": account,
+        "service_account_subject": f"system:serviceaccount:{namespace}:{account}",
+        "finops_agent_service_account_name": finops_agent_account(name, user) if number == "3" else None,
+        "pod_labels": labels,
+        "pod_selector": ",".join(f"{key}={value}" for key, value in labels.items()),
+        "workloads": readers(number, name, user),
+        "checksum_annotation": CHECKSUM_ANNOTATION,
+    }
+
+
+def service_account_name(generation: str, release: str, values: Values) -> str:
+    """ServiceAccount of the pods that read billing data."""
+    for key in GENERATIONS[generation].account_values:
+        if value_at(values, key):
+            return str(value_at(values, key))
+    own = value_at(values, "serviceAccount.name")
+    if own:
+        return str(own)
+    # The charts fall back to the namespace's own account when they shall not make one.
+    return "default" if value_at(values, "serviceAccount.create") is False else fullname(generation, release, values)
+
+
+def fullname(generation: str, release: str, values: Values) -> str:
+    """The chart's ``fullname``: name of its main Deployment (1, 2) and of the ServiceAccount that it makes."""
+    override = value_at(values, "fullnameOverride")
+    if override:
+        return _cut(str(override))
+    name = _chart_label(generation, values)
+    return _cut(release if name in release else f"{release}-{name}")
+
+
+def value_at(values: t.Any, dotted: str) -> t.Any:
+    """The value below a dotted key, ``None`` when a part of the way is missing."""
+    for part in dotted.split("."):
+        if not isinstance(values, t.Mapping):
+            return None
+        values = values.get(part)
+    return values
+
+
+def aggregator_method(values: Values) -> str:
+    """How chart 2 deploys its aggregator: ``singlepod``, ``statefulset`` or ``disabled`` (helper of the same name)."""
+    if value_at(values, "federatedETL.primaryCluster"):
+        return "statefulset"
+    if value_at(values, "federatedETL.agentOnly") or values.get("agent") or values.get("cloudAgent"):
+        return "disabled"
+    if value_at(values, "kubecostAggregator.enabled"):
+        return "statefulset"
+    return str(value_at(values, "kubecostAggregator.deployMethod") or "singlepod")
+
+
+def readers(generation: str, release: str, values: Values) -> list[dict[str, str]]:
+    """The workloads whose pods read the cloud integration."""
+    if generation == "1":
+        return [_deployment(fullname(generation, release, values), "cost-model")]
+    if generation == "2":
+        method = aggregator_method(values)
+        if method == "singlepod":
+            return [_deployment(fullname(generation, release, values), "cloud-cost")]
+        running = method == "statefulset" and value_at(values, "kubecostAggregator.cloudCost.enabled") is not False
+    else:
+        running = value_at(values, "cloudCost.enabled") is not False
+    return [_deployment(_cut(f"{release}-cloud-cost"), "cloud-cost")] if running else []
+
+
+def reader_labels(generation: str, release: str, values: Values) -> dict[str, str]:
+    """Labels that select those pods. All three are needed: chart 2 gives app=cost-analyzer to its frontend too."""
+    separate = generation == "3" or (generation == "2" and aggregator_method(values) != "singlepod")
+    name = "cloud-cost" if separate else _cut(_chart_label(generation, values))
+    app = "cloud-cost" if separate else "cost-analyzer"
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": release, "app": app}
+
+
+def finops_agent_account(release: str, values: Values) -> str:
+    """ServiceAccount of chart 3's subchart, which does not take the annotations of the chart's own one."""
+    own = value_at(values, "finopsagent.serviceAccount.name")
+    if own:
+        return str(own)
+    if value_at(values, "finopsagent.serviceAccount.create") is False:
+        return "default"
+    return _cut(release if "finopsagent" in release else f"{release}-finopsagent")
+
+
+def _chart_label(generation: str, values: Values) -> str:
+    return str(value_at(values, "nameOverride") or GENERATIONS[generation].chart)
+
+
+def _deployment(name: str, container: str) -> dict[str, str]:
+    return {"api_version": "apps/v1", "kind": "Deployment", "name": name, "container": container}
+
+
+def _cut(name: str) -> str:
+    """``trunc 63 | trimSuffix "-"`` of the charts; trimSuffix takes one dash, not all."""
+    return name[:63].removesuffix("-")

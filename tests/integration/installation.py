@@ -1,0 +1,205 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Payer accounts and clusters of one test module, their inventory, and runs of the collection's playbooks over them.
+
+place = Installation(sandbox, "flow", number=1)
+run = place.run("kubecost", check=True)
+assert run.ok, run.report
+assert run.outcome("flow-payer")["state"] == "pending"
+assert run.kube_writes == []
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from integration.playbook import Result, run_playbook
+from integration.world import AwsConnection, KubeApi, operator
+from kubernetes import client, config
+from sandbox.client import Sandbox
+
+CHARTS = Path(__file__).resolve().parents[1] / "fixtures" / "charts"
+PAYER_REGION, CLUSTER_REGION = "us-east-1", "eu-west-1"
+# Asking what one may do, or for a token, is no change of the cluster.
+_QUESTIONS = ("tokenreviews", "subjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectreviews")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(Result):
+    """A run over an installation.
+
+    :ivar kube_writes: what the operators changed in the clusters meanwhile, as ``verb resource namespace/name``
+    """
+
+    kube_writes: list[str] = dataclasses.field(default_factory=list)
+
+    def outcome(self, host: str) -> dict[str, Any]:
+        """The fact ``kubestrap_outcome`` of a host: ``state``, ``changes``, ``notes``, ``proof``.
+
+        :raises KeyError: nothing was done on this host
+        """
+        for task in reversed(self.tasks):
+            facts = task.result.get("ansible_facts") or {}
+            if task.host == host and "kubestrap_outcome" in facts:
+                return facts["kubestrap_outcome"]
+        raise KeyError(f"{host} has no outcome\n{self.report}")
+
+    def notes(self, host: str) -> str:
+        """The notes of a host as one text."""
+        return " ".join(self.outcome(host)["notes"])
+
+    def links(self, host: str) -> dict[str, str]:
+        """State of each link of a cluster's proof; of several payers the last one's."""
+        return {link: state for link, state, _detail in self.outcome(host)["proof"]}
+
+    @property
+    def changes(self) -> dict[str, list[str]]:
+        """The changes of all hosts."""
+        hosts = {task.host for task in self.tasks if "kubestrap_outcome" in (task.result.get("ansible_facts") or {})}
+        return {host: self.outcome(host)["changes"] for host in sorted(hosts)}
+
+    @property
+    def changed_steps(self) -> list[tuple[str, str]]:
+        """Host and name of each task that changed something, without the name of its role."""
+        return [(task.host, task.name.rsplit(" : ", 1)[-1]) for task in self.tasks if task.changed]
+
+    def in_numbers(self) -> str:
+        """The AWS calls in one line."""
+        kinds = ", ".join(f"{self.count(kind=kind)} {kind}" for kind in ("read", "write", "query", "session"))
+        return f"{self.count(kind='read') + self.count(kind='write')} AWS calls ({kinds})"
+
+
+class Installation:
+    """Accounts and clusters that no other test uses, and the inventory of them.
+
+    :ivar payers: host names; account and profile are in ``vars``
+    :ivar clusters: host names, each the name of its EKS cluster too; they are in one account
+    :ivar vars: host -> its variables in the inventory, to be changed by the test
+    """
+
+    def __init__(self, sandbox: Sandbox, name: str, number: int, payers: int = 1, clusters: int = 1) -> None:
+        """Make them.
+
+        :param number: of the test module, one digit; account ids are made of it
+        """
+        self.sandbox, self.name = sandbox, name
+        self.payers = [f"{name}-payer{'' if index == 0 else index + 1}" for index in range(payers)]
+        self.clusters = [f"{name}{'' if index == 0 else index + 1}" for index in range(clusters)]
+        self.vars: dict[str, dict[str, Any]] = {}
+        for index, host in enumerate(self.payers):
+            account_id = f"{number}000000001{index:02}"
+            sandbox.add_account(account_id, host)
+            self.vars[host] = {"kubestrap_aws_profile": host, "kubestrap_account_id": account_id}
+        self.cluster_account = f"{number}00000000200"
+        sandbox.add_account(self.cluster_account, f"{name}-cluster")
+        for host in self.clusters:
+            sandbox.add_cluster(host, self.cluster_account, CLUSTER_REGION)
+            self.vars[host] = {
+                "kubestrap_aws_profile": f"{name}-cluster",
+                "kubestrap_aws_region": CLUSTER_REGION,
+                "kubestrap_eks_cluster_name": host,
+                "kubecost_payers": [self.payers[0]],
+                "kubecost_chart_ref": str(CHARTS / "kubecost"),
+            }
+
+    # --- runs
+
+    def inventory(self) -> dict[str, Any]:
+        """What would be in the inventory file."""
+        groups = {"payers": self.payers, "clusters": self.clusters}
+        return {name: {"hosts": {host: self.vars[host] for host in hosts}} for name, hosts in groups.items()}
+
+    def run(self, playbook: str | list[dict[str, Any]] = "kubecost", **options: Any) -> Run:
+        """Run a playbook of the collection, or plays; options as in ``run_playbook``."""
+        marks = {cluster: self._audited(cluster) for cluster in self.clusters}
+        name = playbook if isinstance(playbook, list) else f"kubestrap.aws.{playbook}"
+        result = run_playbook(name, self.sandbox, inventory=self.inventory(), **options)
+        writes = [write for cluster, mark in marks.items() for write in self._kube_writes(cluster, mark)]
+        fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(Result)}
+        return Run(**fields, kube_writes=writes)
+
+    def deliver(self, payer: str | None = None, **options: Any) -> dict[str, Any]:
+        """AWS delivers the report of a payer, the first one unless named."""
+        account_id = self.account(payer or self.payers[0])
+        request = {"account_id": account_id, "report_name": "kubecost", "months": 2, "rows": 400, **options}
+        delivered = self.sandbox.deliver(**request)
+        assert delivered["status"] == "SUCCESS", delivered
+        return delivered
+
+    # --- AWS
+
+    def account(self, payer: str) -> str:
+        """The account id of a payer."""
+        return self.vars[payer]["kubestrap_account_id"]
+
+    def payer_aws(self, payer: str | None = None) -> AwsConnection:
+        """A connection as operator of a payer."""
+        return operator(self.sandbox, self.account(payer or self.payers[0]), PAYER_REGION)
+
+    def cluster_aws(self) -> AwsConnection:
+        """A connection as operator of the account of the clusters."""
+        return operator(self.sandbox, self.cluster_account, CLUSTER_REGION)
+
+    def role_arn(self, cluster: str | None = None) -> str:
+        """The role of a cluster's ServiceAccount."""
+        return f"arn:aws:iam::{self.cluster_account}:role/kubecost-{cluster or self.clusters[0]}"
+
+    def reader_arn(self, payer: str | None = None) -> str:
+        """The role that reads a payer's billing data."""
+        return f"arn:aws:iam::{self.account(payer or self.payers[0])}:role/kubecost-cur-access"
+
+    # --- Kubernetes
+
+    def kube(self, cluster: str | None = None) -> client.ApiClient:
+        """A cluster's API server, as its administrator (whose calls are not in the audit log)."""
+        state = self.sandbox.state["clusters"][cluster or self.clusters[0]]
+        return config.new_client_from_config(state["admin_kubeconfig"])
+
+    def core(self, cluster: str | None = None) -> client.CoreV1Api:
+        """Pods, Secrets and ServiceAccounts of a cluster."""
+        return client.CoreV1Api(self.kube(cluster))
+
+    def pods(self, cluster: str | None = None, namespace: str = "kubecost") -> list[client.V1Pod]:
+        """The pods in the namespace of Kubecost."""
+        return self.core(cluster).list_namespaced_pod(namespace).items
+
+    def _events(self, cluster: str) -> list[dict[str, Any]]:
+        lines = Path(self.sandbox.state["clusters"][cluster]["audit_log"]).read_text().splitlines()
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def _audited(self, cluster: str) -> int:
+        """How much is in the audit log. What was asked before is in it: a last question is waited for."""
+        from ansible_collections.kubestrap.aws.plugins.module_utils._eks_token import eks_token
+
+        state = self.sandbox.state["clusters"][cluster]
+        token = eks_token(self.cluster_aws(), cluster)
+        name = f"mark-{uuid.uuid4().hex}"
+        api = KubeApi(state["endpoint"], token, state["ca_file"], cluster_name=cluster)
+        assert api.get("api", "v1", "namespaces", name) is None
+        deadline = time.monotonic() + 30
+        while True:
+            events = self._events(cluster)
+            if any(event.get("objectRef", {}).get("name") == name for event in events):
+                return len(events)
+            assert time.monotonic() < deadline, "the audit log does not show what was just asked"
+            time.sleep(0.05)
+
+    def _kube_writes(self, cluster: str, mark: int) -> list[str]:
+        self._audited(cluster)
+        writes = []
+        for event in self._events(cluster)[mark:]:
+            thing = event.get("objectRef", {})
+            if event["verb"] not in ("create", "update", "patch", "delete", "deletecollection"):
+                continue
+            question = thing.get("resource") in _QUESTIONS or thing.get("subresource") == "token"
+            if question or "dryRun=" in event["requestURI"]:
+                continue
+            place = f"{thing.get('namespace', '')}/{thing.get('name', '')}".strip("/")
+            writes.append(f"{event['verb']} {thing.get('resource')} {place}")
+        return writes

@@ -1,0 +1,257 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a playbook against a sandbox, and see what each task said and which AWS calls were made meanwhile.
+
+result = run_playbook("kubestrap.aws.kubecost", sandbox, inventory=inventory, check=True)
+assert result.ok, result.report
+assert not result.writes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sandbox.client import Sandbox
+
+# How all tasks of the collection run: on the controller, in its own Python, arguments never in a file.
+BASE_VARS = {
+    "ansible_connection": "local",
+    "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+    "ansible_pipelining": True,
+}
+RUN_VARIABLE = "KUBESTRAP_TEST_RUN"
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One task on one host.
+
+    :ivar start: seconds since the epoch; ``end`` too
+    :ivar result: what the module returned, a loop's items in ``results``
+    """
+
+    name: str
+    host: str
+    changed: bool
+    failed: bool
+    result: dict[str, Any]
+    skipped: bool = False
+    start: float = 0.0
+    end: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A playbook's run.
+
+    :ivar tasks: in the order in which they ran; a failed one may have been rescued
+    :ivar stats: host -> ``ok``, ``changed``, ``failures``, ``unreachable``, ``rescued``, ``skipped``, ``ignored``
+    :ivar calls: the AWS calls that the sandbox recorded meanwhile, see ``Sandbox.calls``
+    """
+
+    rc: int
+    tasks: list[Task]
+    stats: dict[str, dict[str, int]]
+    stdout: str
+    stderr: str
+    calls: list[dict[str, Any]]
+
+    @property
+    def ok(self) -> bool:
+        """Did it end well, and do anything at all?"""
+        return self.rc == 0 and bool(self.tasks)
+
+    @property
+    def changed(self) -> list[str]:
+        """Names of the tasks that changed something."""
+        return [task.name for task in self.tasks if task.changed]
+
+    @property
+    def writes(self) -> list[str]:
+        """The calls that change something in AWS, as ``service:operation resource``, those that were refused too."""
+        return [f"{c['service']}:{c['operation']} {c['resource']}" for c in self.calls if c["kind"] == "write"]
+
+    def count(self, **fields: Any) -> int:
+        """How many of the calls have all these values, such as ``kind="read"``."""
+        return Sandbox.count(self.calls, **fields)
+
+    def task(self, name: str, host: str | None = None) -> Task:
+        """The last task of this name (on this host).
+
+        :raises KeyError: none ran
+        """
+        for task in reversed(self.tasks):
+            if task.name == name and host in (None, task.host):
+                return task
+        raise KeyError(f"no task '{name}'; there are {', '.join(task.name for task in self.tasks)}")
+
+    @property
+    def report(self) -> str:
+        """What a person needs to see when a test fails."""
+        lines = [f"ansible-playbook ended with {self.rc}"]
+        for task in self.tasks:
+            if task.failed:
+                said = {key: value for key, value in task.result.items() if key not in ("invocation", "exception")}
+                lines.append(f"failed on {task.host}: {task.name}\n{json.dumps(said, indent=2, default=str)}")
+        return "\n".join([*lines, self.stderr.strip(), "" if self.tasks else self.stdout.strip()])
+
+
+def run_playbook(
+    playbook: str | Path | list[dict[str, Any]],
+    sandbox: Sandbox,
+    profile: str | None = None,
+    *,
+    check: bool = False,
+    diff: bool = False,
+    extra_vars: Mapping[str, Any] | None = None,
+    inventory: Path | Mapping[str, Any] | None = None,
+    limit: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    arguments: tuple[str, ...] = (),
+    timeout: float = 600,
+    kill_when: Callable[[], bool] | None = None,
+) -> Result:
+    """Run a playbook.
+
+    :param playbook: a file, the full name of a playbook in a collection, or plays
+    :param profile: AWS profile of tasks that name none (``payer``, ``cluster``, ...)
+    :param inventory: a file, or what would be in one; without it there is ``localhost``
+    :param environment: on top of that of the run; nothing of the user's AWS or Ansible settings is in it
+    :param arguments: more arguments of ansible-playbook
+    :param timeout: seconds, after which it is killed and the test fails
+    :param kill_when: asked all the time; once it says so the run is killed (SIGKILL), as by a machine that goes down. A
+        run that ends before is a failed test
+    :raises TimeoutError: it took too long
+    """
+    with tempfile.TemporaryDirectory(prefix="kubestrap-playbook-") as name:
+        place = Path(name)
+        command = [sys.executable, "-m", "ansible.cli.playbook"]
+        command += ["-i", _write(place / "base.yml", {"all": {"vars": BASE_VARS}})]
+        if isinstance(inventory, Path):
+            command += ["-i", str(inventory)]
+        else:
+            command += ["-i", _write(place / "hosts.yml", inventory or {"all": {"hosts": {"localhost": {}}}})]
+        if extra_vars:
+            command += ["--extra-vars", "@" + _write(place / "extra.yml", dict(extra_vars))]
+        command += [option for option, wanted in (("--check", check), ("--diff", diff)) if wanted]
+        command += ["--limit", limit] if limit else []
+        command += [*arguments, _write(place / "play.yml", playbook) if isinstance(playbook, list) else str(playbook)]
+        mark = sandbox.mark()
+        environment = {**_environment(place, sandbox, profile), **(environment or {})}
+        rc, stdout, stderr = _run(command, environment, timeout, kill_when)
+        calls = sandbox.calls(since=mark)
+    tasks, stats = _parse(stdout)
+    return Result(rc, tasks, stats, stdout, stderr, calls)
+
+
+def _run(
+    command: list[str], environment: dict[str, str], timeout: float, kill_when: Callable[[], bool] | None
+) -> tuple[int, str, str]:
+    """Exit status, output and errors. No process of the run is left afterwards, whatever happened."""
+    deadline = time.monotonic() + timeout
+    environment = {**environment, RUN_VARIABLE: uuid.uuid4().hex}
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for pytest, which ends the run then
+    )
+    try:
+        while True:
+            try:
+                stdout, stderr = process.communicate(timeout=0.1 if kill_when else timeout)
+                assert not kill_when, f"the run ended before it was killed\n{stdout}\n{stderr}"
+                return process.returncode, stdout, stderr
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"ansible-playbook did not end in {timeout:.0f} s") from None
+            if kill_when and kill_when():
+                _kill_run(environment[RUN_VARIABLE])
+                stdout, stderr = process.communicate()
+                return process.returncode, stdout, stderr
+    finally:
+        _kill_run(environment[RUN_VARIABLE])
+        process.wait()
+
+
+def _kill_run(mark: str) -> None:
+    """Kill all processes of a run at once. Ansible's workers have sessions of their own, so the environment tells."""
+    wanted = f"{RUN_VARIABLE}={mark}".encode()
+    found = True
+    while found:
+        found = False
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if wanted in path.read_bytes().split(b"\0"):
+                    os.kill(int(path.parent.name), signal.SIGKILL)
+                    found = True
+
+
+def _write(path: Path, content: Any) -> str:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return str(path)
+
+
+def _environment(place: Path, sandbox: Sandbox, profile: str | None) -> dict[str, str]:
+    kept = ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
+    dropped = ("AWS_", "ANSIBLE_", "KUBECONFIG", "K8S_AUTH_", "HELM_")
+    own = {name: value for name, value in os.environ.items() if name in kept or not name.startswith(dropped)}
+    return {
+        **own,
+        "ANSIBLE_HOME": str(place / "ansible"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "HELM_CACHE_HOME": str(place / "helm" / "cache"),
+        "HELM_CONFIG_HOME": str(place / "helm" / "config"),
+        "HELM_DATA_HOME": str(place / "helm" / "data"),
+        **sandbox.environment(profile),
+    }
+
+
+def _parse(stdout: str) -> tuple[list[Task], dict[str, dict[str, int]]]:
+    """What the JSON callback printed; nothing when Ansible ended before it (a syntax error)."""
+    try:
+        said = json.loads(stdout[stdout.index("{") :])
+    except ValueError:
+        return [], {}
+    tasks = [
+        Task(
+            name=task["task"]["name"],
+            host=host,
+            changed=bool(result.get("changed")),
+            failed=bool(result.get("failed") or result.get("unreachable")),
+            result=result,
+            skipped=bool(result.get("skipped")),
+            start=_seconds(task["task"]["duration"].get("start")),
+            end=_seconds(task["task"]["duration"].get("end")),
+        )
+        for play in said["plays"]
+        for task in play["tasks"]
+        for host, result in task["hosts"].items()
+    ]
+    return tasks, said["stats"]
+
+
+def _seconds(stamp: str | None) -> float:
+    """Seconds since the epoch of the callback's UTC times."""
+    return datetime.fromisoformat(stamp).timestamp() if stamp else 0.0

@@ -1,0 +1,154 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One session per task, shared by its clients."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import botocore.config
+import pytest
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection, partition_of
+from botocore.stub import Stubber
+
+KEYS = {"aws_access_key_id": "not-a-key-id", "aws_secret_access_key": "not-a-secret-key"}
+
+
+def connect(region: str | None = "eu-west-1", **options: object) -> AwsConnection:
+    return AwsConnection(region=region, params={**KEYS, **options.pop("params", {})}, **options)
+
+
+def test_clients_are_made_once_for_each_region() -> None:
+    connection = connect()
+
+    assert connection.client("s3") is connection.client("s3")
+    assert connection.client("s3") is connection.client("s3", "eu-west-1")
+    assert connection.client("s3") is not connection.client("s3", "us-east-1")
+    assert connection.client("s3", "us-east-1").meta.region_name == "us-east-1"
+
+
+def test_clients_share_one_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a profile that assumes a role each session asks STS for credentials of its own."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile source]\naws_access_key_id = not-a-key-id\naws_secret_access_key = not-a-secret-key\n"
+        "[profile role]\nrole_arn = arn:aws:iam::111111111111:role/operator\nsource_profile = source\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    connection = AwsConnection(region="eu-west-1", params={"profile_name": "role"})
+
+    credentials = {id(connection.client(name)._get_credentials()) for name in ("s3", "iam", "athena")}
+
+    assert credentials == {id(connection.session.get_credentials())}
+
+
+def test_options_reach_the_client() -> None:
+    extra = botocore.config.Config(read_timeout=7)
+    connection = connect(
+        endpoint_url="https://127.0.0.1:1", params={"aws_config": extra, "verify": "ca.pem"}, user_agent="kubestrap.aws"
+    )
+
+    client = connection.client("iam")
+
+    assert client.meta.endpoint_url == "https://127.0.0.1:1"
+    assert client.meta.config.read_timeout == 7
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 9}
+    assert "kubestrap.aws" in client.meta.config.user_agent_extra
+
+
+def test_the_certificates_of_a_profile_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """amazon.aws passes ``verify`` as true. That is the default, but boto3 prefers it to the ca_bundle of a profile."""
+    config = tmp_path / "config"
+    config.write_text("[profile own]\nca_bundle = own-ca.pem\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+    def verified(verify: bool | str) -> bool | str:
+        connection = connect(params={"profile_name": "own", "verify": verify})
+        return connection.client("iam")._endpoint.http_session._verify
+
+    assert verified(True) == "own-ca.pem"
+    assert verified(False) is False
+    assert verified("other-ca.pem") == "other-ca.pem"
+
+
+def test_a_wrong_profile_is_an_error_of_first_use_only() -> None:
+    connection = AwsConnection(region="eu-west-1", params={"profile_name": "no-such-profile"})
+
+    with pytest.raises(Exception, match="no-such-profile"):
+        connection.client("iam")
+
+
+def test_the_caller_is_asked_once() -> None:
+    connection = connect()
+    identity = {"Account": "111111111111", "Arn": "arn:aws-cn:sts::111111111111:assumed-role/operator/x", "UserId": "x"}
+    with Stubber(connection.client("sts")) as sts:
+        sts.add_response("get_caller_identity", identity)
+
+        assert connection.caller["account"] == "111111111111"
+        assert connection.caller["partition"] == "aws-cn"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-1", "aws"),
+        ("us-east-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
+)
+def test_the_partition_follows_from_the_region(region: str, partition: str) -> None:
+    assert connect(region).partition == partition
+
+
+def test_without_a_region_the_partition_is_the_callers() -> None:
+    connection = connect(None)
+    identity = {"Account": "111111111111", "Arn": "arn:aws-us-gov:iam::111111111111:root", "UserId": "x"}
+    connection._clients[("sts", None)] = connection.client("sts", "us-gov-west-1")
+    with Stubber(connection.client("sts")) as sts:
+        sts.add_response("get_caller_identity", identity)
+
+        assert connection.partition == "aws-us-gov"
+
+
+def test_a_region_that_cannot_be_is_refused() -> None:
+    with pytest.raises(AnsibleAWSError, match="'europe' is not a region"):
+        partition_of("europe")
+
+
+def test_another_session_of_the_same_connection() -> None:
+    connection = connect(endpoint_url="https://127.0.0.1:1")
+    taken = {
+        "AccessKeyId": "not-a-key-id-either",
+        "SecretAccessKey": "not-a-secret-key-either",
+        "SessionToken": "not-a-token",
+        "Expiration": datetime.datetime.now(datetime.UTC),
+    }
+
+    other = connection.with_credentials(taken)
+
+    assert other.client("s3") is not connection.client("s3")
+    assert other.client("s3").meta.endpoint_url == "https://127.0.0.1:1"
+    assert other.client("s3")._get_credentials().token == "not-a-token"
+    assert connection.client("s3")._get_credentials().access_key == "not-a-key-id"
+
+
+def test_the_credentials_are_those_that_the_clients_sign_with() -> None:
+    connection = connect()
+    taken = {"AccessKeyId": "another-key-id", "SecretAccessKey": "another-secret-key", "SessionToken": "not-a-token"}
+
+    for one in (connection, connection.with_credentials(taken)):
+        frozen = one.client("sts")._get_credentials().get_frozen_credentials()
+        assert one.credentials.get_frozen_credentials() == frozen
+
+    assert connection.credentials.access_key == "not-a-key-id"
+    assert connection.credentials.token is None
+    assert connection.with_credentials(taken).credentials.token == "not-a-token"
+
+
+def test_without_credentials_there_are_none() -> None:
+    assert AwsConnection(region="eu-west-1").credentials is None

@@ -1,0 +1,63 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What links are worth together, and how one is told."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_links as links
+
+GOOD = links.ok("token", "made")
+WAITING = links.pending("query", "0 rows", "AWS has not delivered yet")
+BAD = links.failed("role", "Cannot be taken", "the trust names another", "Let it name this one")
+GONE = links.failed("secret", "Cannot be read", "it does not exist", "Run the playbook", missing=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ([GOOD], "proved"),
+        ([GOOD, links.skipped("trust", "hidden")], "proved"),
+        ([GOOD, WAITING], "pending"),
+        ([GOOD, WAITING, BAD], "failed"),
+    ],
+)
+def test_the_worst_link_decides(given: list[links.Link], verdict: str) -> None:
+    assert links.verdict(given) == verdict
+
+
+def test_links_come_in_the_order_of_the_chain() -> None:
+    assert [link.link for link in links.arranged([GONE, WAITING, GOOD, BAD])] == ["token", "role", "query", "secret"]
+
+
+def test_check_mode_takes_what_does_not_exist_for_what_would_be_made() -> None:
+    shown = links.in_check_mode(GONE)
+    assert shown.state == "pending"
+    assert "would make" in shown.cause
+
+
+@pytest.mark.parametrize("link", [GOOD, WAITING, BAD])
+def test_check_mode_leaves_other_links_alone(link: links.Link) -> None:
+    assert links.in_check_mode(link) is link
+
+
+def test_the_first_link_of_a_state() -> None:
+    assert links.first([GOOD, GONE, BAD], "failed") is GONE
+    assert links.first([GOOD], "failed") is None
+
+
+def test_a_link_in_plain_words() -> None:
+    said = "role: Cannot be taken. Cause: the trust names another. Change: Let it name this one."
+    assert links.sentence(BAD) == said
+    assert links.sentence(GOOD) == "token: made."
+
+
+def test_the_result_has_five_keys_and_nothing_private() -> None:
+    assert GONE.result() == {
+        "link": "secret",
+        "state": "failed",
+        "detail": "Cannot be read",
+        "cause": "it does not exist",
+        "change": "Run the playbook",
+    }

@@ -1,0 +1,74 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module refuses before any call, and that its documentation shows what it returns."""
+
+from __future__ import annotations
+
+import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import Delivery, Found, TableId, shape
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table_plan import resource_of
+from ansible_collections.kubestrap.aws.plugins.modules import glue_cur_table, glue_cur_table_info
+
+GOOD = {
+    "database": "athenacurcfn_kubecost",
+    "table": "kubecost",
+    "report_bucket": "example-reports",
+    "report_prefix": "cur",
+    "report_name": "kubecost",
+    "first_year": None,
+    "state": "present",
+}
+
+
+def module(region: str | None) -> Any:
+    """A module with good input in this region."""
+    connection = SimpleNamespace(region=region, partition="aws")
+    return SimpleNamespace(params=GOOD, connection=connection, account_id="111111111111")
+
+
+def test_good_input() -> None:
+    glue_cur_table.check(GOOD, 2026)
+    glue_cur_table.check({**GOOD, "first_year": 2026}, 2026)
+    glue_cur_table.check({**dict.fromkeys(GOOD), "database": "a", "table": "b", "state": "absent"}, 2026)
+    assert glue_cur_table.table_id(module("eu-west-1")) == TableId(
+        "athenacurcfn_kubecost", "kubecost", "eu-west-1", "111111111111", "aws"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("database", "A"),
+        ("table", "a.b"),
+        ("report_bucket", "s3://a"),
+        ("report_prefix", ""),
+        ("report_name", "a b"),
+        ("first_year", 2027),
+        ("first_year", 22),
+    ],
+)
+def test_bad_input(option: str, value: Any) -> None:
+    with pytest.raises(AnsibleAWSError) as error:
+        glue_cur_table.check({**GOOD, option: value}, 2026)
+    assert str(error.value).startswith(f"{option}: '{value}'")
+
+
+def test_a_region_is_needed() -> None:
+    with pytest.raises(AnsibleAWSError, match="Set the region of bucket and table"):
+        glue_cur_table.table_id(module(None))
+
+
+def test_the_documentation_shows_what_is_returned() -> None:
+    target = TableId("a", "b", "eu-west-1", "111111111111", "aws")
+    table = {"CreateTime": datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)}
+    found = Found(table, followed=True, delivery=Delivery("2026-01", []), database_tags={})
+    returned = yaml.safe_load(glue_cur_table.RETURN)["glue_cur_table"]["contains"]
+    assert set(returned) == set(resource_of(target, found, found) or {})
+    assert set(yaml.safe_load(glue_cur_table_info.RETURN)["glue_cur_tables"]["contains"]) == set(shape(target, table))
