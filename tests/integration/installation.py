@@ -86,17 +86,18 @@ class Installation:
     def __init__(self, sandbox: Sandbox, name: str, number: int, payers: int = 1, clusters: int = 1) -> None:
         """Make them.
 
-        :param number: of the test module, one digit; account ids are made of it
+        :param number: of the test module, two digits at most and no multiple of ten; account ids begin with it
         """
+        begin = f"{number}{'0' * (9 - len(str(number)))}"
         self.sandbox, self.name = sandbox, name
         self.payers = [f"{name}-payer{'' if index == 0 else index + 1}" for index in range(payers)]
         self.clusters = [f"{name}{'' if index == 0 else index + 1}" for index in range(clusters)]
         self.vars: dict[str, dict[str, Any]] = {}
         for index, host in enumerate(self.payers):
-            account_id = f"{number}000000001{index:02}"
+            account_id = f"{begin}1{index:02}"
             sandbox.add_account(account_id, host)
             self.vars[host] = {"kubestrap_aws_profile": host, "kubestrap_account_id": account_id}
-        self.cluster_account = f"{number}00000000200"
+        self.cluster_account = f"{begin}200"
         sandbox.add_account(self.cluster_account, f"{name}-cluster")
         for host in self.clusters:
             sandbox.add_cluster(host, self.cluster_account, CLUSTER_REGION)
