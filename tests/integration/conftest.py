@@ -5,7 +5,7 @@
 
 A test that needs no cluster takes ``gateway_sandbox``, which is there in two seconds; ``sandbox`` has the cluster too.
 Both are made once per pytest process, so that workers of pytest-xdist never meet. Tests of one process share them:
-each uses names of its own and takes away what it made.
+each uses names of its own and takes away what it made. Clusters that a test file has added end with it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,33 @@ sys.path.insert(0, str(TESTS))  # the packages `sandbox` and `integration`, howe
 
 from sandbox.client import Sandbox  # noqa: E402
 
+# Files that take seconds. They run last and fill the gaps, so that no worker begins minutes of work when the other one
+# has come to its end. A new file is taken for a long one.
+SHORT = (
+    "test_athena_query.py",
+    "test_bad_input_filters.py",
+    "test_fixture_charts.py",
+    "test_playbook.py",
+    "test_preflight.py",
+    "test_report_lines.py",
+)
+_started: list[Sandbox] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, each file in one piece. pytest-xdist keeps this order with --no-loadscope-reorder."""
+    items.sort(key=lambda item: item.path.name in SHORT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_of_clusters() -> Iterator[None]:
+    """A control plane that nobody uses any more would take half a gigabyte, and time from the tests to come."""
+    before = {name for sandbox in _started for name in sandbox.state["clusters"]}
+    yield
+    for sandbox in _started:
+        for name in set(sandbox.state["clusters"]) - before - {"demo"}:
+            sandbox.remove_cluster(name)
+
 
 @pytest.fixture(scope="session")
 def gateway_sandbox() -> Iterator[Sandbox]:
@@ -33,4 +60,6 @@ def gateway_sandbox() -> Iterator[Sandbox]:
 def sandbox() -> Iterator[Sandbox]:
     """The same with the EKS cluster `demo` of account cluster, and its control plane."""
     with Sandbox.start() as sandbox:
+        _started.append(sandbox)
         yield sandbox
+        _started.remove(sandbox)

@@ -64,6 +64,12 @@ def create_cluster(gateway: Gateway, account_id: str, region: str, name: str, ve
     return created["cluster"]["arn"]
 
 
+def delete_cluster(gateway: Gateway, account_id: str, region: str, name: str) -> None:
+    """Delete an EKS cluster, and forget what DescribeCluster said about it."""
+    gateway.setup_client("eks", account_id, region).delete_cluster(name=name)
+    gateway.clusters.pop((account_id, region, name), None)
+
+
 def register(
     gateway: Gateway, account_id: str, region: str, name: str, endpoint: str, ca_file: Path, issuer: str
 ) -> None:

@@ -190,6 +190,10 @@ class Sandbox:
         """Add a cluster with a control plane of its own (seconds); returns its entry of the state."""
         return self.control("clusters", {"name": name, "account_id": account_id, "region": region})
 
+    def remove_cluster(self, name: str) -> dict[str, Any]:
+        """Delete a cluster and end its control plane (half a gigabyte, and some of a core even when it is idle)."""
+        return self.control("clusters/remove", {"name": name})
+
     def deliver(self, **options: Any) -> dict[str, Any]:
         """Have AWS Billing deliver its reports; options as in sandbox.billing."""
         return self.control("deliver", options)

@@ -115,6 +115,10 @@ class Routes:
         """Serve a cluster."""
         self.clusters[self.path(cluster.account_id, cluster.region, cluster.name)] = cluster
 
+    def remove(self, account_id: str, region: str, name: str) -> None:
+        """Serve it no longer."""
+        self.clusters.pop(self.path(account_id, region, name), None)
+
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         base, _unused, action = scope["path"].rpartition("/")
         body = b""

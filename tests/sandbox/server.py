@@ -120,6 +120,7 @@ class Server:
         self.gateway.control("/_sandbox/state")(lambda _body: self._shown())
         self.gateway.control("/_sandbox/accounts", "POST")(self._add_account)
         self.gateway.control("/_sandbox/clusters", "POST")(self._add_cluster)
+        self.gateway.control("/_sandbox/clusters/remove", "POST")(self._remove_cluster)
 
     def _shown(self) -> dict[str, Any]:
         """The state, and per cluster what runs and what has ended although nobody stopped it."""
@@ -145,6 +146,21 @@ class Server:
             await self._publish(name, account_id, region, plane)
             self._write_state()
         return self.state["clusters"][name]
+
+    async def _remove_cluster(self, body: dict[str, Any]) -> dict[str, Any]:
+        name = str(body["name"])
+        async with self._changes:
+            if name not in self.state["clusters"]:
+                raise ValueError(f"there is no cluster {name}; there are {', '.join(self.state['clusters'])}")
+            gone = self.state["clusters"].pop(name)
+            plane = self.planes.pop(name)
+            await plane.stop()
+            self.routes.remove(gone["account_id"], gone["region"], name)
+            self.gateway.issuers.pop(gone["issuer"], None)
+            await asyncio.to_thread(accounts.delete_cluster, self.gateway, gone["account_id"], gone["region"], name)
+            shutil.rmtree(plane.plan.directory, ignore_errors=True)
+            self._write_state()
+        return gone
 
     def _declare_account(self, account_id: str, profile: str) -> None:
         if not re.fullmatch(r"\d{12}", account_id):

@@ -150,6 +150,14 @@ def test_two_run_side_by_side_and_grow(sandbox: ClientSandbox, place: Path) -> N
             other.add_cluster("blue", "333333333333", "eu-north-1")
         with pytest.raises(SandboxError, match="there is no account 999999999999"):
             other.add_cluster("green", "999999999999", "eu-north-1")
+
+        blue = other.remove_cluster("blue")
+        assert other.client("eks", "third", "eu-north-1").list_clusters()["clusters"] == []
+        assert list(other.state["clusters"]) == ["demo"]
+        assert not Path(blue["ca_file"]).exists()
+        assert len([name for name in processes(place).values() if name == "etcd"]) == 1
+        with pytest.raises(SandboxError, match="there is no cluster blue; there are demo"):
+            other.remove_cluster("blue")
     wait_until_gone(place)
     assert sandbox.running
 
