@@ -135,6 +135,21 @@ class Installation:
 
     # --- AWS
 
+    def calls_of_clusters(self, run: Run) -> int:
+        """How many AWS calls of a run were about clusters: in their account, or as the role that reads a payer's data.
+
+        Queries and AssumeRole are counted on their own, here as everywhere.
+        """
+        readers = [f":{self.account(payer)}:assumed-role/kubecost-cur-access/" for payer in self.payers]
+        counted = [call for call in run.calls if call["kind"] in ("read", "write")]
+        return len(
+            [
+                call
+                for call in counted
+                if call["account_id"] == self.cluster_account or any(reader in call["who"] for reader in readers)
+            ]
+        )
+
     def account(self, payer: str) -> str:
         """The account id of a payer."""
         return self.vars[payer]["kubestrap_account_id"]

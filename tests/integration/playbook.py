@@ -35,6 +35,11 @@ BASE_VARS = {
     "ansible_pipelining": True,
 }
 RUN_VARIABLE = "KUBESTRAP_TEST_RUN"
+# Actions that Ansible does itself, in milliseconds. Any other one starts a module: a Python process, half a second.
+IN_ANSIBLE = frozenset(
+    ("add_host", "assert", "debug", "fail", "group_by", "include_role", "include_tasks", "include_vars", "import_role")
+    + ("import_tasks", "meta", "report_lines", "set_fact", "set_stats", "validate_argument_spec")
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Task:
 
     :ivar start: seconds since the epoch; ``end`` too
     :ivar result: what the module returned, a loop's items in ``results``
+    :ivar action: the full name of the module or action
     """
 
     name: str
@@ -51,6 +57,7 @@ class Task:
     failed: bool
     result: dict[str, Any]
     skipped: bool = False
+    action: str = ""
     start: float = 0.0
     end: float = 0.0
 
@@ -89,6 +96,17 @@ class Result:
     def count(self, **fields: Any) -> int:
         """How many of the calls have all these values, such as ``kind="read"``."""
         return Sandbox.count(self.calls, **fields)
+
+    @property
+    def modules(self) -> list[str]:
+        """``host: task`` for each module that was started; a loop starts one for each of its items."""
+        started = []
+        for task in self.tasks:
+            if task.skipped or task.action.rpartition(".")[2] in IN_ANSIBLE:
+                continue
+            items = [item for item in task.result.get("results", [task.result]) if not item.get("skipped")]
+            started += [f"{task.host}: {task.name}"] * len(items)
+        return started
 
     def task(self, name: str, host: str | None = None) -> Task:
         """The last task of this name (on this host).
@@ -242,6 +260,7 @@ def _parse(stdout: str) -> tuple[list[Task], dict[str, dict[str, int]]]:
             failed=bool(result.get("failed") or result.get("unreachable")),
             result=result,
             skipped=bool(result.get("skipped")),
+            action=result.get("action") or "",
             start=_seconds(task["task"]["duration"].get("start")),
             end=_seconds(task["task"]["duration"].get("end")),
         )

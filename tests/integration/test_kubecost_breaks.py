@@ -198,3 +198,5 @@ def test_the_playbook_mends_all_of_it_at_once(place: Installation, vandal: Vanda
     verified = place.run("verify")
     assert verified.ok, verified.report
     assert verified.changes == {host: [] for host in (*place.payers, *place.clusters)}
+    # Two clusters cost twice what one does, and no more than that.
+    assert 5 * 2 < place.calls_of_clusters(verified) <= 15 * 2

@@ -21,8 +21,8 @@ from sandbox.client import Sandbox
 
 PAYER, CLUSTER = "flow-payer", "flow"
 SECRET = "kubecost/cloud-integration"
-# A new run may not make more calls than this; what it makes is printed.
-BUDGET = 34
+# What a run without change may take: AWS calls, modules that it starts, and the calls of each further cluster.
+CALLS, MODULES, CALLS_OF_A_CLUSTER = 40, 18, 15
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,9 @@ def test_the_run_after_the_delivery_takes_up_the_columns_and_proves_with_rows(st
     assert "row" in rows
 
 
-def test_a_run_without_change_costs_few_calls(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_change_costs_few_calls(
+    place: Installation, story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One payer, one cluster, profiles that assume roles."""
     run = story.unchanged
     with capsys.disabled():
@@ -171,8 +173,18 @@ def test_a_run_without_change_costs_few_calls(story: Story, capsys: pytest.Captu
     assert run.changed_steps == []
     assert run.writes == []
     assert run.count(kind="query") == 1
-    assert run.count(kind="read") <= BUDGET
+    assert run.count(kind="read") <= CALLS
     assert run.count(kind="read") > 10, "the record has lost calls"
+    assert 5 < place.calls_of_clusters(run) <= CALLS_OF_A_CLUSTER
+
+
+def test_a_run_without_change_starts_few_modules(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each of them costs half a second, whatever it does."""
+    modules = story.unchanged.modules
+    with capsys.disabled():
+        print(f"\nrun without change: {len(modules)} modules")
+    assert len(modules) > 8, "the count has lost modules"
+    assert len(modules) <= MODULES, "\n".join(modules)
 
 
 def test_a_run_without_change_leaves_the_cluster_as_it_is(story: Story) -> None:
