@@ -26,6 +26,8 @@ from sandbox.client import Sandbox
 
 CHARTS = Path(__file__).resolve().parents[1] / "fixtures" / "charts"
 PAYER_REGION, CLUSTER_REGION = "us-east-1", "eu-west-1"
+# AWS calls that a run without change, or a verification, may make for each cluster.
+CALLS_OF_A_CLUSTER = 15
 # Asking what one may do, or for a token, is no change of the cluster.
 _QUESTIONS = ("tokenreviews", "subjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectreviews")
 

@@ -15,14 +15,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from integration.installation import Installation, Run
+from integration.installation import CALLS_OF_A_CLUSTER, Installation, Run
 from kubernetes import client
 from sandbox.client import Sandbox
 
 PAYER, CLUSTER = "flow-payer", "flow"
 SECRET = "kubecost/cloud-integration"
-# What a run without change may take: AWS calls, modules that it starts, and the calls of each further cluster.
-CALLS, MODULES, CALLS_OF_A_CLUSTER = 40, 18, 15
+# A new run may not make more AWS calls, or start more modules, than this; what it takes is printed.
+CALLS, MODULES = 34, 18
 
 
 @pytest.fixture(scope="module")
