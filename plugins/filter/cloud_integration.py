@@ -13,10 +13,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils.cloud_integration import build
 
 
-def cloud_integration(entries: t.Any, form: str) -> dict[str, t.Any]:
+def cloud_integration(entries: t.Any, form: str, others: t.Any = None) -> dict[str, t.Any]:
     """The document of Kubecost and OpenCost that names their billing data."""
     try:
-        return build(entries, form)
+        return build(entries, form, others)
     except AnsibleAWSError as e:
         raise AnsibleFilterError(f"cloud_integration: {e}") from e
 

@@ -14,6 +14,9 @@ NOT_REACHED = {
     "notes": ["Nothing was done here, because the run ended before. See the error above."],
 }
 
+# What differs is shown by a verification, which has an exit code of its own for it.
+_ENDED_WELL = ("done", "pending", "fits", "differs")
+
 
 def run_report(outcomes: t.Mapping[str, t.Any], hosts: t.Sequence[str]) -> dict[str, t.Any]:
     """Rows, lines and failed hosts of a run; see the documentation beside this file."""
@@ -28,7 +31,7 @@ def run_report(outcomes: t.Mapping[str, t.Any], hosts: t.Sequence[str]) -> dict[
         outcome = outcomes.get(host) or NOT_REACHED
         rows.append([host, outcome["state"], _in_words(outcome["changes"])])
         lines += [f"{host}: {note}" for note in outcome["notes"]]
-        if outcome["state"] not in ("done", "pending"):
+        if outcome["state"] not in _ENDED_WELL:
             failed.append(host)
     return {"rows": rows, "lines": lines, "failed": failed}
 

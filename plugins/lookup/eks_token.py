@@ -26,6 +26,18 @@ options:
     type: list
     elements: str
     required: true
+  assume_role_arn:
+    description:
+      - ARN of a role to assume with the credentials. The token is made in its name. Empty means none.
+    type: str
+  assume_role_external_id:
+    description:
+      - External id that the trust of O(assume_role_arn) asks for.
+    type: str
+  assume_role_session_name:
+    description:
+      - Name of the session of O(assume_role_arn), as CloudTrail shows it. By default V(kubestrap.aws).
+    type: str
 extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.common.plugins
@@ -69,7 +81,7 @@ except ImportError:
 from ansible.errors import AnsibleLookupError
 from ansible_collections.amazon.aws.plugins.plugin_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.plugin_utils.lookup import AWSLookupBase
-from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection
+from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection, role_to_assume
 from ansible_collections.kubestrap.aws.plugins.module_utils._eks_token import eks_token
 from ansible_collections.kubestrap.aws.plugins.module_utils._errors import explain
 
@@ -100,8 +112,11 @@ class LookupModule(AWSLookupBase):
 
     def _connection(self) -> AwsConnection:
         region, endpoint_url, params = get_aws_connection_info(self)
-        key = repr((region, endpoint_url, sorted(params.items(), key=lambda item: item[0])))
+        options = ("assume_role_arn", "assume_role_external_id", "assume_role_session_name")
+        # A task's environment does not reach a lookup, so the role comes by options.
+        role = role_to_assume({f"KUBESTRAP_{name.upper()}": self.get_option(name) or "" for name in options})
+        key = repr((region, endpoint_url, sorted(params.items(), key=lambda item: item[0]), role))
         with _LOCK:
             if key not in _CONNECTIONS:
-                _CONNECTIONS[key] = AwsConnection(region, endpoint_url, params)
+                _CONNECTIONS[key] = AwsConnection(region, endpoint_url, params, assume_role=role)
             return _CONNECTIONS[key]

@@ -19,13 +19,23 @@ options:
       - The name of one document.
       - V(billing_data_reader), for the payer role, reads one billing report through Athena.
         Takes O(partition), O(region), O(account_id), O(report_bucket), O(report_prefix), O(results_bucket), O(results_prefix),
-        O(workgroup), O(database), O(table), and may take O(report_kms_key_arn) and O(results_kms_key_arn).
+        O(workgroup), O(database), O(table), and may take O(base_tables), O(report_kms_key_arn) and
+        O(results_kms_key_arn).
       - V(assume_role), for a workload's role, takes other roles. Takes O(role_arns).
+      - V(billing_data_workload), for a workload's role, reads billing data through roles of payers and, in its own account, without one. May take
+        O(role_arns) and O(reader_statements), and needs one of them.
       - V(account_tags), for the payer role, reads the accounts of the organisation and their tags. Takes nothing.
       - V(billing_report_delivery), for the policy of the report bucket, lets AWS Billing deliver. Takes O(bucket), O(account_id), O(partition).
+      - V(billing_report_key), for the policy of the report bucket's customer key, lets AWS Billing use it. Takes O(account_id).
       - V(tls_only), for the policy of any bucket, refuses calls without TLS. Takes O(bucket), O(partition).
       - V(irsa_trust) is the trust of a role that ServiceAccounts take. Takes O(oidc_provider_arn), O(issuer), O(subjects), and may take O(audience).
       - V(workload_role_trust) is the trust of a role that other roles take. Takes O(role_arns).
+      - V(kubecost_payer_operator), for whoever runs the payer's half of the playbook C(kubestrap.aws.kubecost).
+        Takes O(partition), O(region), O(account_id), O(report_name), O(report_bucket), O(report_prefix), O(results_bucket),
+        O(workgroup), O(database), O(role_name), and may take O(iam_path), O(permissions_boundary), O(report_kms_key_arn),
+        O(results_kms_key_arn), O(report_expires), O(operator_arn), O(extent) and O(delete_data).
+      - V(kubecost_cluster_operator), for whoever runs the cluster's half. Takes O(partition), O(region), O(account_id),
+        O(cluster_name), O(role_name), and may take O(issuer), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
     type: list
     elements: str
     required: true
@@ -62,6 +72,10 @@ options:
   database:
     description: Name of the Glue database.
     type: str
+  base_tables:
+    description: Tables and views below O(table) where that is a view, as C(database.table). M(kubestrap.aws.glue_cur_table_info) finds them.
+    type: list
+    elements: str
   table:
     description: Name of the Glue table.
     type: str
@@ -73,9 +87,14 @@ options:
     type: str
   role_arns:
     description:
-      - ARNs of the roles that are taken (V(assume_role)) or that may take the role (V(workload_role_trust), with V(*) in their names where wanted).
+      - ARNs of the roles that are taken (V(assume_role), V(billing_data_workload)) or that may take the role
+        (V(workload_role_trust), with V(*) in their names where wanted).
     type: list
     elements: str
+  reader_statements:
+    description: For each payer in the workload's own account the statements of V(billing_data_reader) (V(billing_data_workload)).
+    type: list
+    elements: list
   bucket:
     description: Name of the bucket that gets the policy.
     type: str
@@ -83,7 +102,7 @@ options:
     description: ARN of the cluster's OpenID Connect provider in the account of the role.
     type: str
   issuer:
-    description: Issuer of the cluster.
+    description: Issuer of the cluster. V(kubecost_cluster_operator) may be had without it, for any EKS cluster of the region.
     type: str
   subjects:
     description: ServiceAccounts as V(system:serviceaccount:NAMESPACE:NAME); V(*) and V(?) are allowed.
@@ -92,6 +111,39 @@ options:
   audience:
     description: Audience of the tokens; V(sts.amazonaws.com) where it is not set.
     type: str
+  report_name:
+    description: Name of the Cost and Usage Report.
+    type: str
+  role_name:
+    description: Name of the role that the playbook makes; of the payer's half the one that reads the billing data, of the cluster's half Kubecost's.
+    type: str
+  cluster_name:
+    description: Name of the EKS cluster.
+    type: str
+  iam_path:
+    description: Path of that role; V(/) where it is not set.
+    type: str
+  permissions_boundary:
+    description:
+      - ARN of the policy that every role has as its boundary. Then no role can be made, and no policy be put into one, without it.
+      - Without it nothing is demanded.
+    type: str
+  operator_arn:
+    description:
+      - ARN of the role or user that gets the policy. It may then look up its own rights, and the preflight names those that are missing.
+    type: str
+  extent:
+    description:
+      - What the rights are enough for. V(check) reads only, for check mode and for C(kubestrap.aws.verify); V(run) also makes
+        and changes; V(teardown) also takes away. V(teardown) where it is not set.
+    type: str
+    choices: [check, run, teardown]
+  report_expires:
+    description: Whether delivered reports are deleted after some days, so that the report bucket gets a lifecycle rule.
+    type: bool
+  delete_data:
+    description: Whether a teardown may delete the delivered reports too.
+    type: bool
 seealso:
   - module: kubestrap.aws.iam_workload_role
   - module: kubestrap.aws.s3_storage_bucket
@@ -121,6 +173,12 @@ EXAMPLES = r"""
                 oidc_provider_arn='arn:aws:iam::222222222222:oidc-provider/' ~ issuer | replace('https://', '')) }}
   vars:
     issuer: https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF
+
+- name: Show what whoever runs the cluster's half of the playbook kubecost has to be allowed
+  ansible.builtin.debug:
+    msg: >-
+      {{ lookup('kubestrap.aws.iam_document', 'kubecost_cluster_operator', partition='aws', region='eu-west-1',
+                account_id='222222222222', cluster_name='prod-eu', role_name='kubecost-prod-eu', extent='run') }}
 """
 
 RETURN = r"""
@@ -136,10 +194,11 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
 from ansible_collections.kubestrap.aws.plugins.module_utils.trust import TRUSTS
 
-DOCUMENTS = {**POLICIES, **TRUSTS}
+DOCUMENTS = {**POLICIES, **OPERATOR_POLICIES, **TRUSTS}
 
 
 class LookupModule(LookupBase):

@@ -50,7 +50,14 @@ _PLAIN = {
     "requester_pays_enabled": "RequesterPaysEnabled",
 }
 # What is compared as it stands besides.
-_COMPARED = ("description", "state", "output_location", "expected_bucket_owner", "bytes_scanned_cutoff_per_query")
+_COMPARED = (
+    "description",
+    "state",
+    "output_location",
+    "expected_bucket_owner",
+    "bytes_scanned_cutoff_per_query",
+    "managed_query_results",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Settings:
     bytes_scanned_cutoff_per_query: int | None = None
     publish_cloudwatch_metrics_enabled: bool | None = None
     requester_pays_enabled: bool | None = None
+    managed_query_results: bool | None = None
     tags: dict[str, str] | None = None
     purge_tags: bool = True
     ownership_tags: dict[str, str] | None = None
@@ -89,6 +97,9 @@ class Settings:
                 "is less than Athena's smallest limit",
                 f"Write at least {SMALLEST_CUTOFF}, or 0 for no limit",
             )
+        if self.managed_query_results and self.output_location:
+            write = "Leave output_location out, or write managed_query_results: false"
+            refuse("output_location", self.output_location, "cannot be set with managed query results", write)
         option = (self.encryption or {}).get("encryption_option")
         if option in ("SSE_KMS", "CSE_KMS") and not self.encryption.get("kms_key"):
             refuse("encryption", option, "needs a key", "Write the ARN of the key in kms_key")
@@ -170,6 +181,8 @@ def plan_present(current: WorkGroup | None, name: str, arn: str, settings: Setti
     if current is None:
         return _plan_new(name, arn, settings)
     wanted = _wanted(settings)
+    if wanted.get("managed_query_results") and current["output_location"]:
+        wanted["output_location"] = ""  # the two exclude each other
     changed = differing(current, wanted)
     changes = []
     if changed:
@@ -178,12 +191,13 @@ def plan_present(current: WorkGroup | None, name: str, arn: str, settings: Setti
             params["Description"] = settings.description
         if "state" in changed:
             params["State"] = settings.state
-        updates = _updates(settings, changed)
+        updates = _updates(settings, changed, wanted)
         if updates:
             params["ConfigurationUpdates"] = updates
         summary = f"update {', '.join(changed)} of the workgroup {name}"
         changes.append(Change(summary, "athena", "update_work_group", params))
-    after = _located({**current, **{key: wanted[key] for key in changed}})
+    after = {**current, **{key: wanted[key] for key in changed}}
+    after = _located({**after, "output_location": after["output_location"] or None})
     tagging, after["tags"] = _plan_tags(name, arn, current["tags"], settings)
     return Plan(current, after, [*changes, *tagging])
 
@@ -277,12 +291,18 @@ def _configuration(settings: Settings) -> dict[str, t.Any]:
         configuration["ResultConfiguration"] = result
     if settings.bytes_scanned_cutoff_per_query:
         configuration["BytesScannedCutoffPerQuery"] = settings.bytes_scanned_cutoff_per_query
+    if settings.managed_query_results:
+        configuration["ManagedQueryResultsConfiguration"] = {"Enabled": True}
     return configuration
 
 
-def _updates(settings: Settings, names: t.Sequence[str]) -> dict[str, t.Any]:
+def _updates(settings: Settings, names: t.Sequence[str], wanted: WorkGroup) -> dict[str, t.Any]:
     updates = _plain_values(settings, names)
     result = _result_configuration(settings, names)
+    if "managed_query_results" in names:
+        updates["ManagedQueryResultsConfigurationUpdates"] = {"Enabled": settings.managed_query_results}
+    if "output_location" in names and not wanted["output_location"]:
+        result["RemoveOutputLocation"] = True
     if result:
         updates["ResultConfigurationUpdates"] = result
     if "bytes_scanned_cutoff_per_query" in names:

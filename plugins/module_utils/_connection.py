@@ -6,12 +6,16 @@
 
 ``AnsibleAWSModule.client()`` of amazon.aws opens a session per client. With a profile that assumes a role, each of
 them asks STS for credentials of its own. A task of ours asks once.
+
+A role to assume can be named by variables of the environment too, which the playbooks set from
+``kubestrap_assume_role_arn``: a profile is not always there to be edited, in AWX for example.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import os
 import threading
 import typing as t
 
@@ -23,6 +27,14 @@ try:
     import botocore.credentials
 except ImportError:
     pass  # AnsibleAWSModule and AWSLookupBase report a missing SDK.
+
+# Variable of the environment -> parameter of AssumeRole.
+ASSUME_ROLE_VARIABLES = {
+    "KUBESTRAP_ASSUME_ROLE_ARN": "RoleArn",
+    "KUBESTRAP_ASSUME_ROLE_EXTERNAL_ID": "ExternalId",
+    "KUBESTRAP_ASSUME_ROLE_SESSION_NAME": "RoleSessionName",
+}
+SESSION_NAME = "kubestrap.aws"
 
 # Reads of one resource run side by side, so the pool has room for as many as the gatherer starts.
 MAX_PARALLEL_READS = 16
@@ -36,6 +48,8 @@ class AwsConnection:
     :param params: the keyword arguments that amazon.aws' ``_aws_connection_info`` returns: ``profile_name`` or
         ``aws_access_key_id``, ``aws_secret_access_key`` and ``aws_session_token``, and ``verify``, ``aws_config``
     :param user_agent: name and version of the collection, as AWS shall see it in CloudTrail
+    :param assume_role: parameters of AssumeRole, for the role in which all clients work; without it those that the
+        environment names, see ``ASSUME_ROLE_VARIABLES``
     """
 
     def __init__(
@@ -44,6 +58,7 @@ class AwsConnection:
         endpoint_url: str | None = None,
         params: t.Mapping[str, t.Any] | None = None,
         user_agent: str | None = None,
+        assume_role: t.Mapping[str, str] | None = None,
     ) -> None:
         options = dict(params or {})
         self.region = region
@@ -62,6 +77,7 @@ class AwsConnection:
             self._config = self._config.merge(extra)
         self._session_options = {key: value for key, value in options.items() if value is not None}
         self._credentials: dict[str, str] = {}
+        self._role = role_to_assume(os.environ) if assume_role is None else dict(assume_role)
         self._clients: dict[tuple[str, str | None], t.Any] = {}
         self._lock = threading.RLock()  # boto3 sessions are not thread safe, clients are
 
@@ -75,6 +91,7 @@ class AwsConnection:
         key = (service, region or self.region)
         with self._lock:
             if key not in self._clients:
+                self._take_role()
                 self._clients[key] = self.session.client(
                     service,
                     region_name=key[1],
@@ -87,10 +104,28 @@ class AwsConnection:
 
     @property
     def credentials(self) -> t.Any:
-        """botocore's credentials with which the clients sign, ``None`` when there are none (no call yet)."""
+        """botocore's credentials with which the clients sign, ``None`` when there are none.
+
+        No call is made, but for AssumeRole where there is a role to assume.
+        """
+        with self._lock:
+            self._take_role()
         if self._credentials:
             return botocore.credentials.Credentials(*self._credentials.values())
         return self.session.get_credentials()
+
+    def _take_role(self) -> None:
+        """Assume the role there is, once; under the lock."""
+        if not self._role or self._credentials:
+            return
+        sts = self.session.client(
+            "sts",
+            region_name=self.region,
+            endpoint_url=self._endpoint_url,
+            verify=self._verify,
+            config=self._config,
+        )
+        self._credentials = _signing(sts.assume_role(**self._role)["Credentials"])
 
     def with_credentials(self, credentials: t.Mapping[str, t.Any]) -> AwsConnection:
         """A connection with the same endpoints and settings, whose clients sign with another session.
@@ -99,11 +134,7 @@ class AwsConnection:
         """
         other = copy.copy(self)
         other.session = self.session  # with its profile, which may name endpoint and certificate authority
-        other._credentials = {
-            "aws_access_key_id": credentials["AccessKeyId"],
-            "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
-        }
+        other._credentials = _signing(credentials)
         other._clients = {}
         other.__dict__.pop("caller", None)
         return other
@@ -124,6 +155,23 @@ class AwsConnection:
         if self.region:
             return partition_of(self.region)
         return self.caller["partition"]
+
+
+def role_to_assume(names: t.Mapping[str, str]) -> dict[str, str]:
+    """Parameters of AssumeRole by variables of the environment; empty when they name no role.
+
+    :param names: such as ``os.environ``; an empty value is none
+    """
+    found = {parameter: names[name] for name, parameter in ASSUME_ROLE_VARIABLES.items() if names.get(name)}
+    return {"RoleSessionName": SESSION_NAME, **found} if "RoleArn" in found else {}
+
+
+def _signing(credentials: t.Mapping[str, t.Any]) -> dict[str, str]:
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }
 
 
 def partition_of(region: str) -> str:

@@ -194,6 +194,15 @@ def read(connection: AwsConnection, report: ReportId, with_tags: bool = False) -
     return {**resource, "tags": found["tags"]} if with_tags else resource
 
 
+def read_definitions(connection: AwsConnection, region: str, account_id: str) -> list[Report]:
+    """All reports of the account, without their tags (a call for each five)."""
+    partition = connection.partition
+    return [
+        shape(ReportId(definition["ReportName"], region, account_id, partition), definition)
+        for definition in _definitions(connection, region)
+    ]
+
+
 def read_all(connection: AwsConnection, region: str, account_id: str) -> list[Report]:
     """All reports of the account, by name, with their tags (one call for the tags of each)."""
     definitions = {definition["ReportName"]: definition for definition in _definitions(connection, region)}

@@ -50,7 +50,7 @@ def plan_present(
     A property that the task does not set is that of ``DEFAULTS`` in a new report. An existing report has to serve: it
     may have more than that (hours, further columns), and is left as it is.
 
-    :param current: as read, with tags where ``tags`` or ``ownership_tags`` are set
+    :param current: as read, with tags where ``tags`` are set
     :param wanted: the keys of ``PROPERTIES``; ``None`` where the task says nothing
     :param tags: ``None`` leaves the tags as they are
     :param ownership_tags: see ``_ownership``
@@ -100,7 +100,7 @@ def _plan_create(
     after = shape(report, definition)
     all_tags = creation_tags(tags, ownership_tags)
     check_tags("tags", all_tags)
-    if tags is not None or ownership_tags:
+    if tags is not None:
         after["tags"] = all_tags
     if all_tags:
         params["Tags"] = ansible_dict_to_boto3_tag_list(all_tags)
@@ -119,8 +119,7 @@ def _definition(report: ReportId, values: t.Mapping[str, t.Any]) -> dict[str, t.
 
 def _refuse_unfit(report: ReportId, current: Report, wanted: t.Mapping[str, t.Any]) -> None:
     """Refuse a report that is not what the task sets and cannot be made so, or does not serve where it sets nothing."""
-    expected = {key: _text(wanted[key]) for key in differing(current, wanted) if key in FIXED}
-    expected |= {key: text for key, text in _unserved(current).items() if key not in wanted}
+    expected = {key: text for key, text in differences(current, wanted).items() if key in FIXED or key not in wanted}
     if not expected:
         return
     write = (
@@ -130,8 +129,22 @@ def _refuse_unfit(report: ReportId, current: Report, wanted: t.Mapping[str, t.An
     changeable = [key for key in expected if key not in FIXED]
     if changeable:
         write += f", or write what it shall have: AWS can change {', '.join(changeable)}"
-    differences = "; ".join(f"{key} is {_text(current[key])}, not {text}" for key, text in expected.items())
-    refuse("name", report.name, f"is a report that exists and does not fit: {differences}", write)
+    refuse("name", report.name, f"is a report that exists and does not fit: {told(current, expected)}", write)
+
+
+def differences(current: Report, wanted: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Where a report is not as a task wants it, or does not serve where the task says nothing.
+
+    :param wanted: some of the keys of ``PROPERTIES``, lists sorted
+    :returns: property -> what it should be, in words
+    """
+    expected = {key: _text(wanted[key]) for key in differing(current, wanted)}
+    return expected | {key: text for key, text in _unserved(current).items() if key not in wanted}
+
+
+def told(current: Report, expected: t.Mapping[str, str]) -> str:
+    """Differences as a text: what each property is, and what it should be."""
+    return "; ".join(f"{key} is {_text(current[key])}, not {text}" for key, text in expected.items())
 
 
 def _unserved(current: Report) -> dict[str, str]:

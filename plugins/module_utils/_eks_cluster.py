@@ -44,6 +44,7 @@ def read_all(connection: AwsConnection, include_addons: bool = False) -> list[Cl
 def shape(cluster: t.Mapping[str, t.Any]) -> Cluster:
     """The answer of DescribeCluster in our words, with the ARN that its OpenID Connect provider has or would have."""
     _arn, partition, _service, region, account_id = cluster["arn"].split(":")[:5]
+    network = cluster.get("resourcesVpcConfig", {})
     issuer = cluster.get("identity", {}).get("oidc", {}).get("issuer") or None
     return {
         "name": cluster["name"],
@@ -55,6 +56,8 @@ def shape(cluster: t.Mapping[str, t.Any]) -> Cluster:
         "certificate_authority_data": cluster.get("certificateAuthority", {}).get("data"),
         "issuer": issuer,
         "oidc_provider_arn": provider_arn(partition, account_id, issuer) if issuer else None,
+        "endpoint_public_access": network.get("endpointPublicAccess", True),
+        "public_access_cidrs": list(network.get("publicAccessCidrs") or []),
         "version": cluster.get("version"),
         "status": cluster["status"],
         # Clusters from before access entries have no such field, and work by aws-auth.

@@ -54,6 +54,20 @@ def wanted_parameters(current: Parameters, location: str, first_year: int | None
     return wanted
 
 
+def projection_problems(parameters: Parameters, this_year: int) -> list[str]:
+    """Why a projection of somebody else would find no rows of a report; empty when it serves, or there is none."""
+    if parameters.get("projection.enabled", "").strip().lower() != "true":
+        return []
+    seen = []
+    if not _all_months(settings_of(parameters, "month")):
+        seen.append("its projection of month is not 1 to 12 without a leading zero")
+    kind = settings_of(parameters, "year").get("type", "").lower()
+    years = _years(settings_of(parameters, "year"))
+    if kind != "injected" and (years is None or not years[0] <= this_year <= years[1]):
+        seen.append(f"its projection of year does not cover {this_year}")
+    return seen
+
+
 def settings_of(parameters: Parameters, column: str) -> dict[str, str]:
     """What a table says of the projection of a column: ``type``, ``range``, ``interval.unit``, ..."""
     prefix = f"projection.{column}."

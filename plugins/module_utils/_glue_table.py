@@ -36,6 +36,12 @@ _GlueError = error_handler("EntityNotFoundException")
 Table = dict[str, t.Any]  # database, table, arn, location, columns, partition_keys, parameters, create_time, ...
 
 _MAX_LENGTH = 255
+# How Athena knows the partitions of a table: it computes them, or the catalog lists them.
+PROJECTED, REGISTERED = "projected", "registered"
+# So that a later run, which is not asked, keeps them as they are.
+PARTITIONS_PARAMETER = "kubestrap.partitions"
+# AWS delivers up to three times a day; on the first days of a month the first file of that month may be late.
+_LATE_DAYS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +68,13 @@ class ReportPlace:
         :param month: the first of a month
         """
         return f"{self.folder}{month:%Y%m%d}-{_next_month(month):%Y%m%d}/{self.name}-Manifest.json"
+
+    def data_folder(self, month: datetime.date) -> str:
+        """Where the data of a month lies; AWS does not pad the month.
+
+        :param month: the first of a month
+        """
+        return f"{self.location}year={month.year}/month={month.month}/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +124,9 @@ class Found:
     :ivar delivery: ``None`` when there is none
     :ivar other_tables: whether the database has tables besides; read with the database for a deletion only
     :ivar database_tags: ``None`` when nobody asked for them, or there is no database
+    :ivar today: on which it was read
+    :ivar months: first days of the delivered months; read only where partitions are registered, like ``registered``
+    :ivar registered: values of the partition keys of each registered partition
     """
 
     table: dict[str, t.Any] | None
@@ -119,6 +135,9 @@ class Found:
     delivery: Delivery | None = None
     other_tables: bool = False
     database_tags: dict[str, str] | None = None
+    today: datetime.date | None = dataclasses.field(default=None, compare=False)
+    months: tuple[datetime.date, ...] = ()
+    registered: tuple[tuple[str, ...], ...] = ()
 
 
 def check_glue_name(option: str, value: str) -> None:
@@ -143,6 +162,7 @@ def read(
     for_deletion: bool = False,
     with_tags: bool = False,
     today: datetime.date | None = None,
+    partitions: str | None = None,
 ) -> Found:
     """The table, and beside it what the plan needs.
 
@@ -150,21 +170,44 @@ def read(
     :param for_deletion: whether the database and its other tables are read
     :param with_tags: whether the tags of the database are read
     :param today: of which the month is taken; for tests
+    :param partitions: as the task wants them (``PARTITIONS``); registered ones are read, and the months to register
     """
-    reads: dict[str, t.Callable[[], t.Any]] = {"table": lambda: _table(connection, target)}
+    reads: dict[str, t.Callable[[], t.Any]] = {"table": lambda: read_table(connection, target)}
+    day = today or datetime.datetime.now(datetime.UTC).date()
     if place is not None:
-        day = today or datetime.datetime.now(datetime.UTC).date()
         reads["delivery"] = lambda: read_delivery(connection, place, target.account_id, day)
     if with_tags:
         reads["database_tags"] = lambda: _database_tags(connection, target)
     if for_deletion:
-        reads["database"] = lambda: _database(connection, target)
+        reads["database"] = lambda: read_database(connection, target)
         reads["other_tables"] = lambda: _has_other_tables(connection, target)
     found = gather(reads)
     if found["table"] is None and not for_deletion:
         # Where there is a table there is a database, so that most runs need not ask.
-        found["database"] = _database(connection, target)
-    return Found(**found, followed=place is not None)
+        found["database"] = read_database(connection, target)
+    if place is not None and keeps_partitions(found["table"], partitions):
+        found |= _read_partitions(connection, target, place)
+    return Found(**found, followed=place is not None, today=day)
+
+
+def keeps_partitions(table: t.Mapping[str, t.Any] | None, wanted: str | None) -> bool:
+    """Whether the catalog shall list the partitions of a table: as the task wants, else as the table is.
+
+    :param wanted: ``registered``, ``projected`` or ``None``
+    """
+    if wanted is not None:
+        return wanted == REGISTERED
+    return ((table or {}).get("Parameters") or {}).get(PARTITIONS_PARAMETER) == REGISTERED
+
+
+def _read_partitions(connection: AwsConnection, target: TableId, place: ReportPlace) -> dict[str, t.Any]:
+    found = gather(
+        {
+            "months": lambda: tuple(_months(connection, place, target.account_id)),
+            "registered": lambda: tuple(_partitions(connection, target)),
+        }
+    )
+    return {"months": tuple(sorted(found["months"])), "registered": found["registered"]}
 
 
 def read_tables(connection: AwsConnection, account_id: str, database: str, table: str | None) -> list[Table]:
@@ -172,7 +215,7 @@ def read_tables(connection: AwsConnection, account_id: str, database: str, table
     partition, region = connection.partition, str(connection.region)
     if table is not None:
         target = TableId(database, table, region, account_id, partition)
-        answer = _table(connection, target)
+        answer = read_table(connection, target)
         return [] if answer is None else [shape(target, answer)]
     answers = {answer["Name"]: answer for answer in _tables(connection, database)}
     ids = {name: TableId(database, name, region, account_id, partition) for name in sorted(answers)}
@@ -210,8 +253,21 @@ def delivery_facts(found: Found) -> dict[str, t.Any]:
     """What the result says of the delivery; nothing when nobody looked."""
     if not found.followed:
         return {}
-    delivery = found.delivery
-    return {"delivered": delivery is not None, "delivered_period": delivery.period if delivery else None}
+    return delivery_of(found.delivery, found.today)
+
+
+def delivery_of(delivery: Delivery | None, today: datetime.date | None) -> dict[str, t.Any]:
+    """``delivered``, ``delivered_period``, and whether the report seems to have stopped."""
+    return {
+        "delivered": delivery is not None,
+        "delivered_period": delivery.period if delivery else None,
+        "delivery_stopped": delivery is not None and today is not None and _stopped(delivery, today),
+    }
+
+
+def _stopped(delivery: Delivery, today: datetime.date) -> bool:
+    """Whether the newest month is an older one, although this one began more than a few days ago."""
+    return delivery.period < f"{today - datetime.timedelta(days=_LATE_DAYS):%Y-%m}"
 
 
 def read_delivery(
@@ -245,7 +301,7 @@ def _manifest(connection: AwsConnection, place: ReportPlace, account_id: str, mo
     def get() -> bytes:
         return connection.client("s3").get_object(**where)["Body"].read()
 
-    body = _read_of_report(f"read the manifest {url}", get, account_id)
+    body = read_of_report(f"read the manifest {url}", get, account_id)
     if body is None:
         return None
     try:
@@ -259,13 +315,13 @@ def _months(connection: AwsConnection, place: ReportPlace, account_id: str) -> l
     s3 = connection.client("s3")
     where = {"Bucket": place.bucket, "Prefix": place.folder, "Delimiter": "/", "ExpectedBucketOwner": account_id}
     url = f"s3://{place.bucket}/{place.folder}"
-    answer = _read_of_report(f"list {url}", lambda: s3.list_objects_v2(**where), account_id) or {}
+    answer = read_of_report(f"list {url}", lambda: s3.list_objects_v2(**where), account_id) or {}
     names = [entry["Prefix"].removeprefix(place.folder) for entry in answer.get("CommonPrefixes", [])]
     found = [re.fullmatch(r"(\d{4})(0[1-9]|1[0-2])01-\d{8}/", name) for name in names]
     return [datetime.date(int(match[1]), int(match[2]), 1) for match in found if match]
 
 
-def _read_of_report(description: str, call: t.Callable[[], t.Any], account_id: str) -> t.Any:
+def read_of_report(description: str, call: t.Callable[[], t.Any], account_id: str) -> t.Any:
     """The answer of S3, ``None`` when the object or the bucket does not exist."""
     try:
         return call()
@@ -285,12 +341,14 @@ def _read_of_report(description: str, call: t.Callable[[], t.Any], account_id: s
 
 
 @_GlueError.list_error_handler("read the Glue table", None)
-def _table(connection: AwsConnection, target: TableId) -> dict[str, t.Any] | None:
+def read_table(connection: AwsConnection, target: TableId) -> dict[str, t.Any] | None:
+    """A table as GetTable answers, ``None`` when it does not exist."""
     return connection.client("glue").get_table(DatabaseName=target.database, Name=target.table)["Table"]
 
 
 @_GlueError.list_error_handler("read the Glue database", None)
-def _database(connection: AwsConnection, target: TableId) -> dict[str, t.Any] | None:
+def read_database(connection: AwsConnection, target: TableId) -> dict[str, t.Any] | None:
+    """A database as GetDatabase answers, ``None`` when it does not exist."""
     return connection.client("glue").get_database(Name=target.database)["Database"]
 
 
@@ -303,6 +361,16 @@ def _database_tags(connection: AwsConnection, target: TableId) -> dict[str, str]
 def _has_other_tables(connection: AwsConnection, target: TableId) -> bool:
     answer = connection.client("glue").get_tables(DatabaseName=target.database, MaxResults=2)
     return any(table["Name"] != target.table for table in answer["TableList"])
+
+
+@_GlueError.list_error_handler("list the partitions of the Glue table", ())
+def _partitions(connection: AwsConnection, target: TableId) -> list[tuple[str, ...]]:
+    pages = (
+        connection.client("glue")
+        .get_paginator("get_partitions")
+        .paginate(DatabaseName=target.database, TableName=target.table, ExcludeColumnSchema=True)
+    )
+    return [tuple(partition["Values"]) for page in pages for partition in page["Partitions"]]
 
 
 @_GlueError.list_error_handler("list the tables of the Glue database", [])

@@ -10,8 +10,20 @@ import dataclasses
 import typing as t
 
 from ._cur_schema import PARTITION_KEYS, Columns, merge_columns
+from ._glue_partitions import missing_months, register, registering_parameters
 from ._glue_projection import wanted_parameters
-from ._glue_table import Delivery, Found, ReportPlace, Table, TableId, columns_of, delivery_facts, shape
+from ._glue_table import (
+    PARTITIONS_PARAMETER,
+    Delivery,
+    Found,
+    ReportPlace,
+    Table,
+    TableId,
+    columns_of,
+    delivery_facts,
+    keeps_partitions,
+    shape,
+)
 from ._identifiers import refuse
 from ._ownership import creation_tags, is_foreign, keep_foreign, kept_tags
 from ._plan import Change, Plan
@@ -53,7 +65,10 @@ def resource_of(target: TableId, found: Found, before: Found) -> Table | None:
     resource = shape(target, found.table)
     if found.database_tags is not None:
         resource["database_tags"] = found.database_tags
-    return {**resource, **delivery_facts(before), "new_columns": _new_columns(before, resource["columns"])}
+    # The months that were missing are there once the task has changed something.
+    new = [] if found is before else _new_partitions(before)
+    facts = delivery_facts(before)
+    return {**resource, **facts, "new_columns": _new_columns(before, resource["columns"]), "new_partitions": new}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +78,7 @@ class Settings:
     :ivar overwrite: whether a table over something else is made over this report
     :ivar first_year: see ``_glue_projection``
     :ivar tags: of the database; ``None`` leaves them as they are
+    :ivar partitions: ``projected``, ``registered``, or ``None``: as the table has them, computed in a new one
     """
 
     create_database: bool = True
@@ -71,6 +87,7 @@ class Settings:
     tags: dict[str, str] | None = None
     purge_tags: bool = True
     ownership_tags: dict[str, str] | None = None
+    partitions: str | None = None
 
 
 def plan_present(target: TableId, found: Found, place: ReportPlace, settings: Settings, this_year: int) -> Plan:
@@ -85,14 +102,17 @@ def plan_present(target: TableId, found: Found, place: ReportPlace, settings: Se
     after: Table
     if found.table is None:
         changes.append(_create(target, found, place, settings, this_year))
-        after = {**shape(target, changes[-1].params["TableInput"]), **delivery_facts(found), "new_columns": []}
+        table = changes[-1].params["TableInput"]
+        after = {**shape(target, table), **delivery_facts(found), "new_columns": []}
     else:
         after = dict(resource_of(target, found, found) or {})
-        table = _wanted_table(found.table, place, found.delivery, settings.first_year, this_year)
+        table = _wanted_table(found.table, place, found, settings, this_year)
         if any(table.get(key) != found.table.get(key) for key in table):
             changes.append(_update(target, found.table, table))
             after |= shape(target, {**found.table, **table})
             after["new_columns"] = _new_columns(found, after["columns"])
+    changes += register(target, place, table["StorageDescriptor"], missing_months(found.months, found.registered))
+    after["new_partitions"] = _new_partitions(found)
     if tags is not None:
         after["database_tags"] = tags
     return Plan(resource_of(target, found, found), after, changes)
@@ -177,7 +197,7 @@ def _create(target: TableId, found: Found, place: ReportPlace, settings: Setting
     empty = {"Name": target.table, "Description": _DESCRIPTION, "TableType": "EXTERNAL_TABLE"}
     # Glue's own parameters of such a table; Athena makes tables with them too.
     empty["Parameters"] = {"EXTERNAL": "TRUE", "classification": "parquet", **(settings.ownership_tags or {})}
-    table = _wanted_table(empty, place, found.delivery, settings.first_year, this_year)
+    table = _wanted_table(empty, place, found, settings, this_year)
     params = {"DatabaseName": target.database, "TableInput": table}
     return Change(f"create the Glue table {target.name}", "glue", "create_table", params)
 
@@ -185,8 +205,8 @@ def _create(target: TableId, found: Found, place: ReportPlace, settings: Setting
 def _wanted_table(
     table: t.Mapping[str, t.Any],
     place: ReportPlace,
-    delivery: Delivery | None,
-    first_year: int | None,
+    found: Found,
+    settings: Settings,
     this_year: int,
 ) -> dict[str, t.Any]:
     """The TableInput for a table: what it is, with what it has to be for this report."""
@@ -200,11 +220,16 @@ def _wanted_table(
     if serde.get("SerializationLibrary") != _SERDE:
         serde = {"SerializationLibrary": _SERDE, "Parameters": {"serialization.format": "1"}}
     storage["SerdeInfo"] = serde
-    storage["Columns"] = _wanted_columns(storage.get("Columns") or [], delivery)
+    storage["Columns"] = _wanted_columns(storage.get("Columns") or [], found.delivery)
     wanted["StorageDescriptor"] = storage
     if columns_of(table.get("PartitionKeys")) != PARTITION_KEYS:
         wanted["PartitionKeys"] = [{"Name": key["name"], "Type": key["type"]} for key in PARTITION_KEYS]
-    wanted["Parameters"] = wanted_parameters(table.get("Parameters") or {}, place.location, first_year, this_year)
+    parameters = dict(table.get("Parameters") or {})
+    if keeps_partitions(found.table, settings.partitions):
+        wanted["Parameters"] = registering_parameters(parameters)
+    else:
+        parameters.pop(PARTITIONS_PARAMETER, None)
+        wanted["Parameters"] = wanted_parameters(parameters, place.location, settings.first_year, this_year)
     return wanted
 
 
@@ -256,6 +281,10 @@ def _new_columns(before: Found, columns: Columns) -> list[str]:
         return []
     old = {column["name"] for column in columns_of((before.table.get("StorageDescriptor") or {}).get("Columns"))}
     return [column["name"] for column in columns if column["name"] not in old]
+
+
+def _new_partitions(before: Found) -> list[str]:
+    return [f"{month:%Y-%m}" for month in missing_months(before.months, before.registered)]
 
 
 def _change(summary: str, method: str, params: dict[str, t.Any]) -> Change:

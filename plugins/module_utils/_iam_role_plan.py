@@ -49,9 +49,7 @@ def plan_present(name: str, arn: str, current: Role | None, settings: Settings, 
     trust = _trust(name, current["assume_role_policy_document"], settings)
     if trust is not current["assume_role_policy_document"]:
         after["assume_role_policy_document"] = trust
-        params = {"RoleName": name, "PolicyDocument": json.dumps(trust)}
-        summary = f"update the trust policy of the role {name}"
-        changes.append(Change(summary, "iam", "update_assume_role_policy", params, retry_codes=_PRINCIPAL_NOT_YET))
+        changes.append(_update_trust(name, trust))
     changes += _plan_attributes(name, current, settings, after)
     changes += _plan_boundary(name, current, settings, after)
     changes += _plan_policies(name, current, settings, after)
@@ -64,12 +62,15 @@ def plan_absent(
     current: Role | None,
     ownership_tags: dict[str, str] | None = None,
     only_inline_policies: t.Sequence[str] | None = None,
+    absent_trust_sids: t.Sequence[str] | None = None,
 ) -> Plan:
     """What takes the role away, with its policies; instance profiles lose it and stay.
 
     :param current: as ``read_to_delete`` returns it
     :param only_inline_policies: the policies of one concern. Only they go while the role has others, or was not made
         with the ownership tags
+    :param absent_trust_sids: of statements that leave the trust of a role that is kept for its other policies, or
+        because it is not ours
     """
     if current is None:
         return Plan(None, None)
@@ -81,7 +82,8 @@ def plan_absent(
         if kept or others:
             reason = kept.kept if kept else f"the role {name} has other policies: {', '.join(others)}"
             after = {**current, "inline_policy_names": staying}
-            return Plan(current, after, [_delete_policy(name, policy) for policy in going], kept=reason)
+            changes = _plan_trust_without(name, current, absent_trust_sids, after)
+            return Plan(current, after, changes + [_delete_policy(name, policy) for policy in going], kept=reason)
     if kept:
         return kept
     target = {"RoleName": name}
@@ -113,6 +115,22 @@ def plan_absent(
         done_codes=("NoSuchEntity",),
     )
     return Plan(current, None, [*changes, delete])
+
+
+def _plan_trust_without(name: str, current: Role, sids: t.Sequence[str] | None, after: Role) -> list[Change]:
+    """Take statements out of the trust of a role that stays; the last one stays too, since IAM wants one."""
+    before = current.get("assume_role_policy_document")
+    trust = merge(before, None, sids) if sids else before
+    if trust is None or trust is before:
+        return []
+    after["assume_role_policy_document"] = trust
+    return [_update_trust(name, trust)]
+
+
+def _update_trust(name: str, trust: t.Mapping[str, t.Any]) -> Change:
+    params = {"RoleName": name, "PolicyDocument": json.dumps(trust)}
+    summary = f"update the trust policy of the role {name}"
+    return Change(summary, "iam", "update_assume_role_policy", params, retry_codes=_PRINCIPAL_NOT_YET)
 
 
 def _delete_policy(name: str, policy: str) -> Change:

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A few GETs and POSTs to an API server, with errors that say what to do.
+"""A few requests to an API server, with errors that say what to do.
 
-Managing Kubernetes objects is kubernetes.core's. This is for reading a handful of objects within a task that mainly
-talks to AWS: importing the kubernetes client would cost it more time than all its requests.
+Managing Kubernetes objects is kubernetes.core's. This is for a handful of objects within one task, where importing the
+kubernetes client would cost more time than all the requests, and for the Secret whose entries are merged with those of
+others: what it holds is read, put together and written in one process, and never gets into a variable of a play.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ except ImportError:
 
 # Lists without the objects' bodies: labels are enough, and a Helm release can have a megabyte.
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+MERGE_PATCH = "application/merge-patch+json"
 
 _TIMEOUT_SECONDS = 15.0
 
@@ -127,6 +130,14 @@ class KubeApi:
         """
         return self._request("GET", path, query, None, accept)
 
+    def get_text(self, *path: str, query: t.Mapping[str, str] | None = None) -> str | None:
+        """The text at a path, such as a log, ``None`` when it does not exist.
+
+        :raises KubeError: no answer, or refused
+        """
+        answer = self._answer("GET", path, query, None, "text/plain, */*")
+        return None if answer is None else answer.data.decode("utf-8", "replace")
+
     def post(self, *path: str, body: t.Mapping[str, t.Any]) -> t.Any:
         """The answer to an object posted to a path, ``None`` when the path does not exist.
 
@@ -134,7 +145,34 @@ class KubeApi:
         """
         return self._request("POST", path, None, body, "application/json")
 
+    def send(self, method: str, *path: str, body: t.Mapping[str, t.Any], field_manager: str) -> t.Any:
+        """The answer to a change of an object, ``None`` when the path does not exist.
+
+        :param method: ``POST``, ``PATCH`` (the body is a merge patch) or ``DELETE`` (the body is its options)
+        :param field_manager: whom the API server remembers for the fields that are written
+        :raises KubeError: no answer, or refused
+        """
+        query = None if method == "DELETE" else {"fieldManager": field_manager}
+        return self._request(method, path, query, body, "application/json")
+
     def _request(
+        self,
+        method: str,
+        path: t.Sequence[str],
+        query: t.Mapping[str, str] | None,
+        body: t.Mapping[str, t.Any] | None,
+        accept: str,
+    ) -> t.Any:
+        answer = self._answer(method, path, query, body, accept)
+        if answer is None:
+            return None
+        try:
+            return json.loads(answer.data)
+        except ValueError as e:
+            detail = f"{self.host} does not answer as an API server does"
+            raise KubeError(detail, "the answer is not JSON", "Check the endpoint, and proxies on the way") from e
+
+    def _answer(
         self,
         method: str,
         path: t.Sequence[str],
@@ -148,7 +186,7 @@ class KubeApi:
         headers = {**self._headers, "Accept": accept}
         content = None
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = MERGE_PATCH if method == "PATCH" else "application/json"
             content = json.dumps(body).encode()
         try:
             answer = self._pool.request(method, url, headers=headers, body=content)
@@ -158,11 +196,7 @@ class KubeApi:
             return None
         if answer.status >= 400:
             raise self._refused(method, url, answer)
-        try:
-            return json.loads(answer.data)
-        except ValueError as e:
-            detail = f"{self.host} does not answer as an API server does"
-            raise KubeError(detail, "the answer is not JSON", "Check the endpoint, and proxies on the way") from e
+        return answer
 
     def _unreachable(self, error: Exception) -> KubeError:
         reason = getattr(error, "reason", None) or error

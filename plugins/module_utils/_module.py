@@ -16,7 +16,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ._connection import AwsConnection
 from ._errors import explain
 from ._identifiers import check_account_id
-from ._plan import Plan, apply
+from ._plan import Plan, apply, confirm
 
 # What CloudTrail shows beside boto3's own user agent.
 USER_AGENT = "kubestrap.aws"
@@ -80,6 +80,7 @@ class KubestrapAWSModule(AnsibleAWSModule):
         name: str,
         read: t.Callable[[], dict[str, t.Any] | None],
         plan: t.Callable[[dict[str, t.Any] | None], Plan],
+        shared: t.Collection[str] = (),
         **results: t.Any,
     ) -> t.NoReturn:
         """Read, plan, apply (not in check mode), read again, exit.
@@ -87,20 +88,23 @@ class KubestrapAWSModule(AnsibleAWSModule):
         :param name: key of the resource in the result
         :param read: returns the resource as it is, ``None`` when it is absent
         :param plan: pure; what to do about it
+        :param shared: methods that replace a document which other runs write too; it is looked at again afterwards
         :param results: further keys of the result
         """
 
-        def run() -> tuple[Plan, dict[str, t.Any] | None]:
+        def run() -> tuple[Plan, dict[str, t.Any] | None, list[str]]:
             planned = plan(read())
             if self.check_mode or not planned.changes:
-                return planned, planned.after
+                return planned, planned.after, []
             apply(self.connection, planned.changes)
-            return planned, read()
+            if any(change.method in shared for change in planned.changes):
+                return planned, *confirm(self.connection, read, plan, shared)
+            return planned, read(), []
 
-        planned, resource = self.guard(run)
+        planned, resource, again = self.guard(run)
         result: dict[str, t.Any] = {
             "changed": planned.changed,
-            "changes": [change.summary for change in planned.changes],
+            "changes": [change.summary for change in planned.changes] + again,
             name: resource,
             **results,
         }

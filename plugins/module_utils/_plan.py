@@ -15,6 +15,8 @@ the plan, so that they cannot disagree with what is then done.
 from __future__ import annotations
 
 import dataclasses
+import random
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
@@ -124,6 +126,40 @@ def apply(connection: AwsConnection, changes: t.Iterable[Change]) -> list[t.Any]
     :raises AnsibleAWSError: a call failed; the message is "Failed to <summary>", the changes before it stay made
     """
     return [_call(connection, change) for change in changes]
+
+
+_CONFIRMATIONS = 5
+
+
+def confirm(
+    connection: AwsConnection,
+    read: t.Callable[[], t.Any],
+    plan: t.Callable[[t.Any], Plan],
+    methods: t.Collection[str],
+    pause: t.Callable[[float], t.Any] = time.sleep,
+) -> tuple[t.Any, list[str]]:
+    """Look whether what was just written is still there, and write it again where another run has overwritten it.
+
+    For documents that several runs share and that AWS replaces as a whole, without a version to compare (IAM's trust
+    policies). Whoever read before we wrote writes within the pause; so the look comes after it.
+
+    :param methods: those of the changes that are looked after
+    :returns: the resource as it is now, and the summaries of what was made again
+    :raises AnsibleAWSError: it is overwritten again and again
+    """
+    again: list[str] = []
+    for _attempt in range(_CONFIRMATIONS):
+        pause(random.uniform(0.7, 1.5))
+        resource = read()
+        lost = [change for change in plan(resource).changes if change.method in methods]
+        if not lost:
+            return resource, again
+        apply(connection, lost)
+        again += [f"{change.summary} again: another run had overwritten it" for change in lost]
+    raise AnsibleAWSError(
+        message=f"Failed to {lost[0].summary}: another run has overwritten it {len(again)} times. Run this again when "
+        "nobody else changes it"
+    )
 
 
 def _call(connection: AwsConnection, change: Change) -> t.Any:

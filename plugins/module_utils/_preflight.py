@@ -18,7 +18,7 @@ from ._connection import AwsConnection
 from ._eks_cluster import Cluster, read
 from ._eks_token import eks_token
 from ._errors import error_code, explain
-from ._kube_api import KubeApi, KubeError, principal_of
+from ._kube_api import METADATA_ONLY, KubeApi, KubeError, principal_of
 from ._plan import gather
 from ._preflight_names import problems_of
 from ._regions import check_region
@@ -154,19 +154,51 @@ def check_access(connection: AwsConnection, cluster: Cluster, ca_file: str) -> l
 
     :param ca_file: file with the cluster's certificate authority
     """
-    api = KubeApi(
+    api = _api(connection, cluster, ca_file)
+    try:
+        # Every authenticated identity may ask who it is; an anonymous one may not.
+        api.post("apis", "authentication.k8s.io", "v1", "selfsubjectreviews", body=SELF_SUBJECT_REVIEW)
+    except KubeError as e:
+        return [_unreachable(cluster, e) if e.status is None else f"kubestrap_eks_cluster_name: {e}"]
+    return []
+
+
+def _unreachable(cluster: Cluster, error: KubeError) -> str:
+    """Why there is no answer, as far as the cluster's own settings tell."""
+    private, networks = not cluster["endpoint_public_access"], cluster["public_access_cidrs"]
+    if private:
+        why = "its endpoint is private: it answers within its VPC, and in networks that are connected to it, only"
+        change = "Run this from there (an AWX instance in the VPC, a VPN, a peered network)"
+    elif networks and "0.0.0.0/0" not in networks:
+        why = f"its public endpoint admits these networks only: {', '.join(networks)}"
+        change = "Run this from one of them, or add the controller's own to the public access CIDRs of the cluster"
+    else:
+        return f"kubestrap_eks_cluster_name: {error}"
+    return (
+        f"kubestrap_eks_cluster_name: {error.detail} ({error.cause}), and {why}. {change}, or give "
+        "kubestrap_kubeconfig with another way to it"
+    )
+
+
+def is_installed(connection: AwsConnection, cluster: Cluster, namespace: str, ca_file: str) -> bool:
+    """Whether a namespace has a Secret of this collection, as far as these credentials may see it (one request)."""
+    api = _api(connection, cluster, ca_file)
+    query = {"labelSelector": "app.kubernetes.io/managed-by=kubestrap.aws", "limit": "1"}
+    try:
+        found = api.get("api", "v1", "namespaces", namespace, "secrets", query=query, accept=METADATA_ONLY)
+    except KubeError:
+        return False
+    return bool(found and found["items"])
+
+
+def _api(connection: AwsConnection, cluster: Cluster, ca_file: str) -> KubeApi:
+    return KubeApi(
         cluster["endpoint"],
         api_key=eks_token(connection, cluster["name"]),
         ca_cert=ca_file,
         principal=lambda: principal_of(connection.caller["arn"]),
         cluster_name=cluster["name"],
     )
-    try:
-        # Every authenticated identity may ask who it is; an anonymous one may not.
-        api.post("apis", "authentication.k8s.io", "v1", "selfsubjectreviews", body=SELF_SUBJECT_REVIEW)
-    except KubeError as e:
-        return [f"kubestrap_eks_cluster_name: {e}"]
-    return []
 
 
 def check_aws(

@@ -18,7 +18,7 @@ from ._kube_api import METADATA_ONLY, KubeApi, KubeError
 from ._plan import gather
 from ._probe_billing import Athena, lacks_right, probe_sql, query_link, table_link
 from ._probe_identity import Patience, mint_token, read_role, take_payer_role, take_role, trust_link
-from ._probe_links import FAILED, PENDING, Link, arranged, failed, in_check_mode, sentence, skipped, verdict
+from ._probe_links import FAILED, PENDING, Link, arranged, awaiting, failed, in_check_mode, sentence, skipped, verdict
 from ._probe_refusals import call_refused
 from ._probe_trust import claims_of
 from ._probe_workload import pods_link, release_link, secret_link, service_account_link
@@ -42,8 +42,9 @@ class Claim:
     :ivar assume_role_arn: the payer's role that the workload goes on to, ``None`` when its own role reads the data
     :ivar athena: ``None`` when no billing data is read
     :ivar query: whether the query may be run
-    :ivar secret: ``name``, ``key`` and ``expected``
+    :ivar secret: ``name``, ``key``, ``expected`` and ``compare``
     :ivar label_selectors: of the workload's pods; ``None``: do not look at pods, empty: all pods of the namespace
+    :ivar awaited: what comes next where somebody else installs the workload, ``None`` where nobody else does
     :ivar patience_seconds: how long IAM may take to spread a change
     """
 
@@ -57,6 +58,7 @@ class Claim:
     secret: t.Mapping[str, t.Any] | None = None
     label_selectors: tuple[str, ...] | None = None
     helm_release: str | None = None
+    awaited: str | None = None
     patience_seconds: float = 0
 
     @property
@@ -113,7 +115,7 @@ def prove(operator: AwsConnection, kube: KubeApi, claim: Claim, check_mode: bool
         }
     )
     links, caller_arn, query = found["chain"]
-    links = arranged([*links, *found["cluster"]])
+    links = [awaiting(link, claim.awaited) for link in arranged([*links, *found["cluster"]])]
     if check_mode:
         links = [in_check_mode(link) for link in links]
     return {
@@ -138,7 +140,8 @@ def _chain(
     def broken() -> tuple[list[Link], str | None, None]:
         culprit = next(link for link in links if link.state == FAILED)
         seen = {link.link for link in links}
-        rest = [skipped(name, f"Not reached: {culprit.link} failed") for name in wanted if name not in seen]
+        ended = "is pending" if awaiting(culprit, claim.awaited).state == PENDING else "failed"
+        rest = [skipped(name, f"Not reached: {culprit.link} {ended}") for name in wanted if name not in seen]
         return [*links, *rest], caller_arn, None
 
     first = gather(
@@ -176,6 +179,8 @@ def _chain(
     links.append(link)
     if link.state == FAILED:
         return broken()
+    if link.state == PENDING:
+        return [*links, skipped("query", "There is no table yet")], caller_arn, None
     if check_mode or not claim.query:
         reason = "in check mode" if check_mode else "as the task asks"
         return [*links, skipped("query", f"No query is run {reason}")], caller_arn, None
@@ -206,7 +211,9 @@ def _cluster(kube: KubeApi, claim: Claim) -> list[Link]:
         if name == "service_account":
             return service_account_link(seen, claim.name, claim.role_arn)
         if name == "secret":
-            return secret_link(seen, claim.secret["name"], claim.secret["key"], claim.secret.get("expected"))
+            secret = claim.secret
+            compare = secret.get("compare") or "document"
+            return secret_link(seen, secret["name"], secret["key"], secret.get("expected"), compare)
         if name == "pods":
             account = found["service_account"]
             known = None if isinstance(account, KubeError) else account

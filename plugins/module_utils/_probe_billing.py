@@ -57,6 +57,13 @@ def table_link(
     try:
         table = patience.call(lambda: glue.get_table(DatabaseName=athena.database, Name=athena.table))["Table"]
     except ClientError as e:
+        if error_code(e) == "EntityNotFoundException" and not athena.delivered:
+            return pending(
+                "table",
+                f"The table {athena.name} does not exist yet",
+                "Nothing can be queried before the first delivery, and a crawler makes its table after it",
+                "Run this again later, with the payer's half",
+            ), None
         if error_code(e) == "EntityNotFoundException":
             return failed(
                 "table",
@@ -125,7 +132,8 @@ def query_link(state: str, rows: int, reason: str, athena: Athena, role_arn: str
         "query",
         f"The query of {athena.name} works, but returns no rows",
         "AWS has delivered the report, and the table finds nothing of the last two months",
-        "Compare location and partitions of the table with the bucket (kubestrap.aws.glue_cur_table corrects them)",
+        "Compare location and partitions of the table with the bucket (kubestrap.aws.glue_cur_table corrects them; "
+        "with partitions registered it makes the months partitions of the catalog)",
     )
 
 

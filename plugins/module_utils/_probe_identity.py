@@ -107,6 +107,7 @@ def mint_token(kube: KubeApi, namespace: str, service_account: str, audience: st
             "the ServiceAccount does not exist",
             "Install the workload, or correct namespace and service_account",
             missing=True,
+            by_install=True,
         ), None
     return ok("token", f"The API server made a token of {name} for {audience}"), answer["status"]["token"]
 

@@ -39,7 +39,10 @@ class Link:
     :ivar detail: what was seen
     :ivar cause: why it is so, when it is not ok
     :ivar change: what to change, when it failed
-    :ivar missing: whether it failed because an object does not exist at all; in check mode it may be about to be made
+    :ivar missing: whether it failed because an object does not exist at all
+    :ivar by_run: whether a run of the playbook writes what it failed for; in check mode it may be about to
+    :ivar by_install: whether it failed because the workload is not installed as it shall be, so that who installs it
+        mends it
     """
 
     link: str
@@ -48,10 +51,12 @@ class Link:
     cause: str = ""
     change: str = ""
     missing: bool = dataclasses.field(default=False, repr=False)
+    by_run: bool = dataclasses.field(default=False, repr=False)
+    by_install: bool = dataclasses.field(default=False, repr=False)
 
-    def result(self) -> dict[str, str]:
+    def result(self) -> dict[str, t.Any]:
         """As the module returns it."""
-        return {key: getattr(self, key) for key in ("link", "state", "detail", "cause", "change")}
+        return {key: getattr(self, key) for key in ("link", "state", "detail", "cause", "change", "missing")}
 
 
 def ok(link: str, detail: str) -> Link:
@@ -62,8 +67,16 @@ def pending(link: str, detail: str, cause: str = "", change: str = "") -> Link:
     return Link(link, PENDING, detail, cause, change)
 
 
-def failed(link: str, detail: str, cause: str, change: str, missing: bool = False) -> Link:
-    return Link(link, FAILED, detail, cause, change, missing)
+def failed(
+    link: str,
+    detail: str,
+    cause: str,
+    change: str,
+    missing: bool = False,
+    by_run: bool = False,
+    by_install: bool = False,
+) -> Link:
+    return Link(link, FAILED, detail, cause, change, missing, by_run, by_install)
 
 
 def skipped(link: str, detail: str) -> Link:
@@ -71,12 +84,22 @@ def skipped(link: str, detail: str) -> Link:
 
 
 def in_check_mode(link: Link) -> Link:
-    """A link as check mode shows it: what does not exist yet may be what the run would make."""
-    if link.state != FAILED or not link.missing:
+    """A link as check mode shows it: what does not exist yet, or differs, may be what the run would make."""
+    if link.state != FAILED or not (link.missing or link.by_run):
         return link
     return pending(
         link.link, link.detail, f"{link.cause}. In check mode it may be what this run would make", link.change
     )
+
+
+def awaiting(link: Link, awaited: str | None) -> Link:
+    """A link as it is while somebody else has the workload to install.
+
+    :param awaited: what comes next, ``None`` when nobody else installs it
+    """
+    if not awaited or link.state != FAILED or not link.by_install:
+        return link
+    return pending(link.link, link.detail, link.cause, awaited)
 
 
 def arranged(links: t.Iterable[Link]) -> list[Link]:

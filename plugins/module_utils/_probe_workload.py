@@ -14,6 +14,8 @@ import json
 import re
 import typing as t
 
+from ._differences import differences
+from ._integration_merge import differing_entries
 from ._probe_links import Link, failed, ok, pending
 
 ANNOTATION = "eks.amazonaws.com/role-arn"
@@ -30,18 +32,24 @@ def service_account_link(account: Object | None, name: str, role_arn: str) -> Li
             "it does not exist",
             "Install the workload, or correct namespace and service_account",
             missing=True,
+            by_install=True,
         )
     found = (account["metadata"].get("annotations") or {}).get(ANNOTATION)
     if found == role_arn:
         return ok("service_account", f"The ServiceAccount {name} is annotated with {role_arn}")
     change = f"Annotate it with {ANNOTATION}: {role_arn}, then restart the pods that use it"
     if found is None:
-        return failed("service_account", f"The ServiceAccount {name} has no role", f"{ANNOTATION} is missing", change)
-    return failed("service_account", f"The ServiceAccount {name} has another role", f"{ANNOTATION} is {found}", change)
+        detail, cause = f"The ServiceAccount {name} has no role", f"{ANNOTATION} is missing"
+    else:
+        detail, cause = f"The ServiceAccount {name} has another role", f"{ANNOTATION} is {found}"
+    return failed("service_account", detail, cause, change, by_run=True, by_install=True)
 
 
-def secret_link(secret: Object | None, name: str, key: str, expected: t.Any) -> Link:
-    """The secret has the document that is expected. Values are never shown, only where they differ."""
+def secret_link(secret: Object | None, name: str, key: str, expected: t.Any, compare: str = "document") -> Link:
+    """The secret has the document that is expected. Values are never shown, only where they differ.
+
+    :param compare: ``document``, or ``entries`` when entries of others may stand beside the expected ones
+    """
     change = "Run the playbook that writes the secret, or correct it; then restart the pods that read it"
     if secret is None:
         cause = "it does not exist"
@@ -56,33 +64,11 @@ def secret_link(secret: Object | None, name: str, key: str, expected: t.Any) -> 
         document = json.loads(base64.b64decode(data[key]))
     except ValueError:
         return failed("secret", f"The key {key} of the secret {name} cannot be read", "it is not JSON", change)
-    places = differences(document, expected)
+    places = (differing_entries if compare == "entries" else differences)(document, expected)
     if places:
         detail = f"The secret {name} has not got the expected content"
-        return failed("secret", detail, f"it differs in {', '.join(places)}", change)
+        return failed("secret", detail, f"it differs in {', '.join(places)}", change, by_run=True)
     return ok("secret", f"The secret {name} has the expected {key}")
-
-
-def differences(actual: t.Any, expected: t.Any, place: str = "") -> list[str]:
-    """Where two documents differ, as paths such as ``aws.athena[0].bucket``; no values."""
-    if isinstance(actual, dict) and isinstance(expected, dict):
-        keys = list(dict.fromkeys([*expected, *actual]))
-        return [
-            found
-            for key in keys
-            for found in (
-                differences(actual[key], expected[key], f"{place}.{key}".lstrip("."))
-                if key in actual and key in expected
-                else [f"{place}.{key}".lstrip(".")]
-            )
-        ]
-    if isinstance(actual, list) and isinstance(expected, list) and len(actual) == len(expected):
-        return [
-            found
-            for number, (one, other) in enumerate(zip(actual, expected, strict=True))
-            for found in differences(one, other, f"{place}[{number}]")
-        ]
-    return [] if actual == expected else [place or "the whole document"]
 
 
 def pods_link(pods: t.Sequence[Object], account: Object | None, name: str, role_arn: str) -> Link:
@@ -99,7 +85,8 @@ def pods_link(pods: t.Sequence[Object], account: Object | None, name: str, role_
     ours = [pod for pod in living if pod["spec"].get("serviceAccountName", "default") == short]
     if not living:
         change = "Install the workload, or correct label_selectors"
-        return failed("pods", "There are no pods of the workload", "none was found", change, missing=True)
+        detail = "There are no pods of the workload"
+        return failed("pods", detail, "none was found", change, missing=True, by_install=True)
     if not ours:
         others = ", ".join(sorted({pod["spec"].get("serviceAccountName", "default") for pod in living}))
         return failed(
@@ -107,6 +94,8 @@ def pods_link(pods: t.Sequence[Object], account: Object | None, name: str, role_
             f"No pod runs as the ServiceAccount {short}",
             f"the pods run as: {others}",
             "Name that ServiceAccount in service_account, or set this one in the values of the chart",
+            by_run=True,
+            by_install=True,
         )
     for judge in (_without_role, _with_keys, _with_other_role):
         for pod in ours:
@@ -145,6 +134,7 @@ def release_link(secrets: t.Sequence[Object], name: str) -> Link:
         f"Revision {revision} of the Helm release {name} is {status}",
         "a run of Helm is under way, or was interrupted" if interrupted else "the last run of Helm did not succeed",
         f"Wait for it, or run helm rollback {name}" if interrupted else "Run the playbook again",
+        missing=True,
     )
 
 
@@ -211,6 +201,7 @@ def _without_role(pod: Object, account: Object | None, role_arn: str) -> Link | 
         if older
         else "it was created before the webhook of EKS knew the ServiceAccount's annotation",
         restart,
+        by_install=True,
     )
 
 
@@ -234,6 +225,8 @@ def _with_other_role(pod: Object, account: Object | None, role_arn: str) -> Link
         f"The pod {_name(pod)} has the role {', '.join(sorted(found))} instead of {role_arn}",
         "it was created when the ServiceAccount had that annotation, or the chart sets AWS_ROLE_ARN itself",
         f"Restart it: kubectl -n {pod['metadata']['namespace']} rollout restart {_owner(pod)}",
+        by_run=True,
+        by_install=True,
     )
 
 

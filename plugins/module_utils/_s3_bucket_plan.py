@@ -70,11 +70,29 @@ def plan_present(bucket: BucketId, current: Bucket | None, settings: Settings) -
     return Plan(None, planned.after, [_create(bucket, settings.object_ownership, tags), *changes])
 
 
+def plan_adopted(bucket: BucketId, current: Bucket, settings: Settings) -> Plan:
+    """What a bucket of somebody else gets: policy statements and lifecycle rules beside its own.
+
+    :raises AnsibleAWSError: its encryption is another one than the task wants
+    """
+    if _encryption(current, settings) is not None:
+        actual = current["encryption"] or {}
+        has = " with ".join(filter(None, [actual.get("sse_algorithm"), actual.get("kms_master_key_id")])) or "none"
+        wanted = " with ".join(
+            filter(None, [settings.encryption["sse_algorithm"], settings.encryption.get("kms_master_key_id")])
+        )
+        write = "Write what the bucket has, choose another bucket, or leave adopt out to change this one"
+        refuse("encryption", wanted, f"is not that of the bucket {bucket.name}, which is not ours: {has}", write)
+    planned = _Planner(bucket, current, settings.of_a_guest)
+    return Plan(current, planned.after, planned.changes)
+
+
 def plan_absent(
     bucket: BucketId,
     current: Bucket | None,
     force: bool = False,
     keep_if_not_empty: bool = False,
+    keep_because: str | None = None,
     ownership_tags: dict[str, str] | None = None,
 ) -> Plan:
     """What takes the bucket away.
@@ -82,6 +100,7 @@ def plan_absent(
     :param current: as read with ``empty``, and with ``tags`` where there are ownership tags
     :param force: whether all objects, versions and delete markers go with it
     :param keep_if_not_empty: whether a bucket that is not empty stays, instead of an error
+    :param keep_because: why it stays whatever is in it
     :raises AnsibleAWSError: the bucket is not empty, and neither option is set
     """
     if current is None:
@@ -89,6 +108,8 @@ def plan_absent(
     kept = keep_foreign(current, current.get("tags", {}), ownership_tags, f"the bucket {bucket.name}")
     if kept:
         return kept
+    if keep_because:
+        return Plan(current, current, kept=f"the bucket {bucket.name}: {keep_because}")
     if not current["empty"] and not force and keep_if_not_empty:
         return Plan(current, current, kept=f"the bucket {bucket.name} is not empty")
     if not current["empty"] and not force:
@@ -170,7 +191,7 @@ class _Planner:
             )
         if "policy" in settings.to_read:
             self.plan_policy()
-        if settings.lifecycle_rules is not None:
+        if "lifecycle" in settings.to_read:
             self.plan_lifecycle()
         if settings.tags is not None:
             self.plan_tags()
@@ -201,7 +222,8 @@ class _Planner:
     def plan_lifecycle(self) -> None:
         current = self.current["lifecycle_rules"]
         wanted = [rule_of(rule) for rule in self.settings.lifecycle_rules or []]
-        rules = merge_rules(current, wanted, self.settings.purge_lifecycle_rules)
+        absent = self.settings.absent_lifecycle_rule_ids or ()
+        rules = merge_rules(current, wanted, self.settings.purge_lifecycle_rules, absent)
         if rules == current:
             return
         self.set("lifecycle_rules", rules)

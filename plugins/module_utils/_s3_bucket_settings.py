@@ -27,6 +27,7 @@ class Settings:
     policy_statements: t.Sequence[Statement] | None = None
     absent_policy_sids: t.Sequence[str] | None = None
     lifecycle_rules: t.Sequence[t.Mapping[str, t.Any]] | None = None
+    absent_lifecycle_rule_ids: t.Sequence[str] | None = None
     purge_lifecycle_rules: bool = False
     tags: dict[str, str] | None = None
     purge_tags: bool = True
@@ -40,10 +41,29 @@ class Settings:
         check_bucket_name("name", name)
         check_statements("policy_statements", self.policy_statements)
         check_rules(self.lifecycle_rules)
+        ids = {rule["id"] for rule in self.lifecycle_rules or []}
+        both = sorted(ids & set(self.absent_lifecycle_rule_ids or []))
+        if both:
+            write = "Name each rule in one of them"
+            refuse("absent_lifecycle_rule_ids", both[0], "is the id of one of lifecycle_rules too", write)
         key = (self.encryption or {}).get("kms_master_key_id")
         if key and self.encryption["sse_algorithm"] == "AES256":
             write = "Set encryption.sse_algorithm to aws:kms, or leave the key out"
             refuse("encryption.kms_master_key_id", key, "cannot be used with AES256", write)
+
+    @property
+    def of_a_guest(self) -> Settings:
+        """What is set of a bucket that is not ours: only what can stand beside its owner's settings."""
+        return dataclasses.replace(
+            self,
+            public_access_block=False,
+            tls_only=False,
+            object_ownership=None,
+            encryption=None,
+            versioning=None,
+            purge_lifecycle_rules=False,
+            tags=None,
+        )
 
     @property
     def to_read(self) -> tuple[str, ...]:
@@ -54,7 +74,7 @@ class Settings:
             "encryption": self.encryption,
             "versioning": self.versioning,
             "policy": self.tls_only or self.policy_statements or self.absent_policy_sids,
-            "lifecycle": self.lifecycle_rules is not None,
+            "lifecycle": self.lifecycle_rules is not None or bool(self.absent_lifecycle_rule_ids),
             "tags": self.tags is not None,
         }
         # Nothing set: existence, owner and region are still to be seen.

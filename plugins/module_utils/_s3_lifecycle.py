@@ -49,8 +49,12 @@ def rule_of(option: t.Mapping[str, t.Any]) -> Rule:
     return rule
 
 
-def merge_rules(current: list[Rule], wanted: t.Iterable[Rule], purge: bool = False) -> list[Rule]:
-    """The rules with the wanted ones in the place of those of the same ID; strangers stay unless ``purge``.
+def merge_rules(
+    current: list[Rule], wanted: t.Iterable[Rule], purge: bool = False, absent: t.Collection[str] = ()
+) -> list[Rule]:
+    """The rules with the wanted ones in the place of those of the same ID, and without those of ``absent``.
+
+    Strangers stay unless ``purge``.
 
     What says the same in another form stays as it is, so the result equals ``current`` when nothing differs.
     """
@@ -60,7 +64,7 @@ def merge_rules(current: list[Rule], wanted: t.Iterable[Rule], purge: bool = Fal
         replacement = by_id.pop(rule.get("ID"), None)
         if replacement is not None:
             merged.append(rule if _normal(rule) == _normal(replacement) else replacement)
-        elif not purge:
+        elif not purge and rule.get("ID") not in absent:
             merged.append(rule)
     return merged + list(by_id.values())
 

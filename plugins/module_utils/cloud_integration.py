@@ -17,12 +17,12 @@ import re
 import typing as t
 
 from ._identifiers import check_account_id, refuse
+from ._integration_entries import FORMS, assembled, check_others
 from ._regions import check_region
 from ._s3_names import check_bucket_name
 
 Document = dict[str, t.Any]
 
-FORMS = ("legacy", "athena")
 REQUIRED_KEYS = ("account_id", "bucket", "region", "database", "table", "workgroup")
 OPTIONAL_KEYS = ("catalog", "role_arn", "cur_version")
 KNOWN_KEYS = REQUIRED_KEYS + OPTIONAL_KEYS
@@ -32,23 +32,27 @@ _SCHEME = "s3://"
 _ROLE_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/\S+")
 
 
-def build(entries: t.Any, form: str) -> Document:
-    """The document for these payers.
+def build(entries: t.Any, form: str, others: t.Any = None) -> Document:
+    """The document for these payers, and for other clouds.
 
     :param entries: one mapping per payer with the keys ``KNOWN_KEYS``. ``account_id`` holds report, Athena and Glue;
         ``bucket`` is Athena's result location (with or without ``s3://``, with or without a prefix); ``role_arn`` is
         the role to take in the payer account, empty or left out when the workload's own role can read there
     :param form: one of ``FORMS``
-    :raises AnsibleAWSError: an entry is incomplete or wrong, or two entries have the same key
+    :param others: entries of azure, gcp and alibaba, in this form; with them ``entries`` may be empty
+    :raises AnsibleAWSError: an entry is incomplete or wrong, or two entries have the same key. No value of ``others``
+        is in the message
     """
     if form not in FORMS:
         refuse("form", form, "is not a form of the cloud integration", f"Write one of: {', '.join(FORMS)}")
-    if not isinstance(entries, (list, tuple)) or not entries:
+    theirs = check_others("others", others, form)
+    if not isinstance(entries, (list, tuple)) or not (entries or theirs):
         refuse("entries", entries, "is not a list of payers", "Write a list with one mapping for each payer")
     checked = [_checked(f"entries[{number}]", entry) for number, entry in enumerate(entries)]
     _refuse_collisions(checked)
     if form == "athena":
-        return {"aws": {"athena": [_athena_entry(entry) for entry in checked]}}
+        ours = {("aws", "athena"): [_athena_entry(entry) for entry in checked]}
+        return assembled({**ours, **theirs}, form)
     for number, entry in enumerate(checked):
         if entry["cur_version"] != "1.0":
             refuse(
@@ -57,8 +61,7 @@ def build(entries: t.Any, form: str) -> Document:
                 "cannot be read by Kubecost 1 and 2, for which the legacy form is",
                 "Write '1.0' and use a legacy Cost and Usage Report",
             )
-    # The empty lists are part of the vendor's form.
-    return {"aws": [_legacy_entry(entry) for entry in checked], "azure": [], "gcp": [], "alibaba": []}
+    return assembled({("aws",): [_legacy_entry(entry) for entry in checked], **theirs}, form)
 
 
 def key(entry: t.Mapping[str, t.Any]) -> str:

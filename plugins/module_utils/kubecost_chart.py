@@ -26,6 +26,8 @@ RELEASE_KEYS = ("generation", "release", "namespace", "values")
 # Pods do not see a changed Secret: chart 3 mounts a sub-path, and no chart watches a Secret that it did not make. All
 # generations put the values of global.podAnnotations on their pods, so a checksum there rolls them.
 CHECKSUM_ANNOTATION = "kubestrap.aws/cloud-integration-checksum"
+# The charts from 2 on roll their pods by themselves when a ConfigMap that they make from these values changes.
+CONFIGS_ANNOTATION = "kubestrap.aws/product-configs-checksum"
 
 _PRODUCT_CONFIGS = "kubecostProductConfigs"
 _ATHENA_KEYS = (
@@ -45,6 +47,8 @@ class Generation:
     :ivar version: version of the chart that the collection was made for
     :ivar form: form of the cloud integration, see ``cloud_integration.FORMS``
     :ivar secret_value: dotted value key that names the Secret with the cloud integration
+    :ivar images: dotted value keys that name an image or a registry -> path below the registry
+    :ivar beside: values of the same purpose as our Secret that the chart takes beside it without a word, to no good
     :ivar refused: dotted value key -> what to write; the chart ends with an error when the value is set
     :ivar rivals: values that bring a cloud integration of their own: beside our Secret the chart ends with an error
         (1, 2), or writes theirs into it (3)
@@ -58,6 +62,8 @@ class Generation:
     form: str
     secret_value: str
     rivals: tuple[str, ...]
+    images: t.Mapping[str, str]
+    beside: tuple[str, ...] = ()
     refused: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     ignored: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     account_values: tuple[str, ...] = ()
@@ -65,6 +71,9 @@ class Generation:
 
 _COST_ANALYZER_REPO = "https://kubecost.github.io/cost-analyzer/"
 _RIVALS = (f"{_PRODUCT_CONFIGS}.cloudIntegrationJSON", f"{_PRODUCT_CONFIGS}.athenaBucketName")
+_BESIDE = tuple(f"{_PRODUCT_CONFIGS}.{name}" for name in _ATHENA_KEYS if name != "athenaBucketName")
+# Both charts put the tag of their own version behind these.
+_COST_ANALYZER_IMAGES = {"kubecostModel.image": "kubecost1/cost-model", "kubecostFrontend.image": "kubecost1/frontend"}
 
 GENERATIONS: dict[str, Generation] = {
     "1": Generation(
@@ -74,6 +83,8 @@ GENERATIONS: dict[str, Generation] = {
         form="legacy",
         secret_value=f"{_PRODUCT_CONFIGS}.cloudIntegrationSecret",
         rivals=_RIVALS,
+        images=_COST_ANALYZER_IMAGES,
+        beside=_BESIDE,
     ),
     "2": Generation(
         chart="cost-analyzer",
@@ -82,6 +93,8 @@ GENERATIONS: dict[str, Generation] = {
         form="legacy",
         secret_value=f"{_PRODUCT_CONFIGS}.cloudIntegrationSecret",
         rivals=_RIVALS,
+        images=_COST_ANALYZER_IMAGES,
+        beside=_BESIDE,
         refused={
             "thanos.store.enabled": "Kubecost 2 has no Thanos. Use kubecostModel.federatedStorageConfigSecret",
             "podSecurityPolicy.enabled": _REMOVE,
@@ -97,6 +110,7 @@ GENERATIONS: dict[str, Generation] = {
         form="athena",
         secret_value="cloudCost.cloudIntegrationSecret",
         rivals=("cloudCost.cloudIntegrationJSON",),
+        images={"global.imageRegistry": ""},
         refused={
             # Before their parents, so that the more helpful advice is given.
             f"{_PRODUCT_CONFIGS}.cloudIntegrationSecret": "Write cloudCost.cloudIntegrationSecret",
@@ -143,6 +157,13 @@ def generation_of(option: str, value: t.Any) -> Generation:
         write = f"Write one of: {', '.join(repr(name) for name in GENERATIONS)}"
         refuse(option, value, "is not a generation of Kubecost that this collection knows", write)
     return known
+
+
+def generation_of_chart(chart: str, version: str) -> str | None:
+    """Generation of a chart by its name and version; ``None`` when it is not one of Kubecost's that is known here."""
+    major = version.removeprefix("v").partition(".")[0]
+    known = GENERATIONS.get(major)
+    return major if known and known.chart == chart else None
 
 
 def facts(release: t.Any) -> dict[str, t.Any]:

@@ -10,6 +10,9 @@ that it would pass over in silence is refused here, by its name.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import typing as t
 
 from ansible.module_utils.common.dict_transformations import dict_merge
@@ -18,6 +21,7 @@ from ._identifiers import refuse
 from ._kubernetes_names import check_kubernetes_name
 from .kubecost_chart import (
     CHECKSUM_ANNOTATION,
+    CONFIGS_ANNOTATION,
     ONE_SOURCE,
     Generation,
     Values,
@@ -28,7 +32,9 @@ from .kubecost_chart import (
 )
 
 REQUIRED_KEYS = ("generation", "release", "cloud_integration_secret", "cluster_id")
-OPTIONAL_KEYS = ("service_account", "finops_agent_service_account", "cluster_name", "checksum", "user_values")
+OPTIONAL_KEYS = (
+    "service_account", "finops_agent_service_account", "cluster_name", "checksum", "image_registry", "user_values",
+)  # fmt: skip
 KNOWN_KEYS = REQUIRED_KEYS + OPTIONAL_KEYS
 _ACCOUNT_KEYS = ("create", "name", "annotations")
 _LEAVE_OUT = "Leave it out of your values, or change the input that it comes from"
@@ -45,13 +51,17 @@ def build(wiring: t.Any) -> dict[str, t.Any]:
     user = wiring.get("user_values") or {}
     _refuse_unusable(generation, user)
     account = _account(wiring, user)
-    ours = _ours(str(wiring["generation"]), wiring, account)
+    ours = dict_merge(_ours(str(wiring["generation"]), wiring, account), _images(generation, wiring))
     _refuse_contradictions(ours, user)
     for dotted in generation.account_values:
         if value_at(user, dotted) not in (None, "", account["name"]):
             _contradiction(dotted, value_at(user, dotted), account["name"])
     _refuse_without_reader(wiring, user)
-    return dict_merge(dict(user), ours)
+    values = dict_merge(dict(user), ours)
+    if wiring.get("checksum") and str(wiring["generation"]) == "1":
+        configs = json.dumps(values["kubecostProductConfigs"], sort_keys=True, default=str)
+        values["global"]["podAnnotations"][CONFIGS_ANNOTATION] = hashlib.sha256(configs.encode()).hexdigest()
+    return values
 
 
 def _checked(wiring: t.Any) -> t.Mapping[str, t.Any]:
@@ -126,12 +136,30 @@ def _ours(number: str, wiring: t.Mapping[str, t.Any], account: dict[str, t.Any])
     return values
 
 
+def _images(generation: Generation, wiring: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Values that name the registry of the images."""
+    registry = wiring.get("image_registry")
+    if not registry:
+        return {}
+    if not isinstance(registry, str) or not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)*/?", registry):
+        write = "Write its host and, where it has one, the path before the images: registry.example.com/mirror"
+        refuse("image_registry", registry, "is not a registry of images", write)
+    values: dict[str, t.Any] = {}
+    for dotted, path in generation.images.items():
+        outer, _dot, inner = dotted.partition(".")
+        values[outer] = {inner: "/".join(filter(None, (registry.rstrip("/"), path)))}
+    return values
+
+
 def _refuse_unusable(generation: Generation, user: Values) -> None:
     """Values with which the chart fails, which it does not read, or which would take our Secret's place."""
     chart = f"the chart {generation.chart} {generation.version.split('.', maxsplit=1)[0]}.x"
     unusable = [(dotted, f"is refused by {chart}", advice) for dotted, advice in generation.refused.items()]
     unusable += [(dotted, f"is not read by {chart}", advice) for dotted, advice in generation.ignored.items()]
-    unusable += [(dotted, "is a second source of the cloud integration", ONE_SOURCE) for dotted in generation.rivals]
+    unusable += [
+        (dotted, "is a second source of the cloud integration", ONE_SOURCE)
+        for dotted in (*generation.rivals, *generation.beside)
+    ]
     for dotted, problem, advice in unusable:
         if value_at(user, dotted):
             refuse(f"user_values.{dotted}", value_at(user, dotted), problem, advice)

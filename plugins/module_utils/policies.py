@@ -11,6 +11,7 @@ never from a literal ``arn:aws:``.
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import typing as t
 
@@ -27,6 +28,8 @@ ROLE_INLINE_POLICIES_SIZE = 10240  # all inline policies of a role together
 MANAGED_POLICY_SIZE = 6144
 BUCKET_POLICY_SIZE = 20480
 
+_KEY_EXAMPLE = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BILLING_SERVICE = "billingreports.amazonaws.com"
 # Where the Cost and Usage Report service lives, whatever the bucket's region is.
 BILLING_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1"}
 
@@ -57,6 +60,44 @@ def assume_role(*, role_arns: list[str]) -> list[Statement]:
     return [_allow("AssumeRoles", ["sts:AssumeRole", "sts:TagSession"], sorted(set(role_arns)))]
 
 
+def admits_service(policy: t.Mapping[str, t.Any], service: str, actions: t.Sequence[str]) -> bool:
+    """Whether a resource's policy allows a service all these actions, its conditions aside.
+
+    :param actions: as in ``Action``, such as ``kms:Decrypt``
+    """
+    statements = policy.get("Statement") or []
+    allowed: list[str] = []
+    for statement in [statements] if isinstance(statements, t.Mapping) else statements:
+        principal = statement.get("Principal") or {}
+        services = principal if isinstance(principal, str) else principal.get("Service") or []
+        if statement.get("Effect") == "Allow" and {service, "*"} & set(_listed(services)):
+            allowed += _listed(statement.get("Action") or [])
+    patterns = [pattern.lower() for pattern in allowed]
+    return all(any(fnmatch.fnmatchcase(action.lower(), pattern) for pattern in patterns) for action in actions)
+
+
+def _listed(value: t.Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def billing_data_workload(
+    *, role_arns: list[str] | None = None, reader_statements: list[list[Statement]] | None = None
+) -> list[Statement]:
+    """Read the billing data of payers: through their roles, and without one in the workload's own account.
+
+    :param role_arns: the roles of payers in other accounts, which the workload takes
+    :param reader_statements: for each payer in the workload's own account what ``billing_data_reader`` returns
+    """
+    own = reader_statements or []
+    statements = assume_role(role_arns=role_arns) if role_arns or not own else []
+    # A Sid has to be unique in its policy, and has letters and digits only.
+    return statements + [
+        {**statement, "Sid": f"{statement['Sid']}{number if number > 1 else ''}"}
+        for number, of_payer in enumerate(own, start=1)
+        for statement in of_payer
+    ]
+
+
 # --- of the payer role
 
 
@@ -72,6 +113,7 @@ def billing_data_reader(
     workgroup: str,
     database: str,
     table: str,
+    base_tables: t.Sequence[str] = (),
     report_kms_key_arn: str | None = None,
     results_kms_key_arn: str | None = None,
 ) -> list[Statement]:
@@ -80,6 +122,8 @@ def billing_data_reader(
     :param region: of workgroup, database and table
     :param account_id: the payer account, which owns workgroup, database and table
     :param report_prefix: below which the report lies; nothing else in the bucket can be read
+    :param base_tables: ``database.table`` of what is below ``table`` where that is a view; Athena reads them too, with
+        the reader's rights
     :param results_prefix: below which Athena writes its results; empty means the whole bucket
     :param report_kms_key_arn: customer key with which the report's objects are encrypted
     :param results_kms_key_arn: customer key with which the query results are encrypted
@@ -131,7 +175,7 @@ def billing_data_reader(
                 "glue:GetPartitions",
                 "glue:BatchGetPartition",
             ],
-            [f"{glue}:catalog", f"{glue}:database/{database}", f"{glue}:table/{database}/{table}"],
+            [f"{glue}:catalog", *_glue_tables(glue, [f"{database}.{table}", *base_tables])],
         ),
     ]
     if report_kms_key_arn:
@@ -141,6 +185,17 @@ def billing_data_reader(
         actions = ["kms:GenerateDataKey", "kms:Decrypt"]
         statements.append(_use_key("EncryptResults", "results_kms_key_arn", results_kms_key_arn, actions))
     return statements
+
+
+def _glue_tables(glue: str, names: t.Sequence[str]) -> list[str]:
+    """ARNs of tables and of their databases; ``names`` as ``database.table``, the first one is the reader's own."""
+    for name in names:
+        parts = name.split(".")
+        if len(parts) != 2 or not all(parts) or any(character in name for character in "*?:/ "):
+            refuse("base_tables", name, "is not a table", "Write it as database.table")
+    databases = dict.fromkeys(name.split(".")[0] for name in names)
+    tables = dict.fromkeys(name.replace(".", "/") for name in names)
+    return [*(f"{glue}:database/{name}" for name in databases), *(f"{glue}:table/{name}" for name in tables)]
 
 
 def account_tags() -> list[Statement]:
@@ -167,12 +222,25 @@ def billing_report_delivery(*, bucket: str, account_id: str, partition: str) -> 
         refuse("partition", partition, "has no Cost and Usage Reports of its own", f"Use an account in one of: {known}")
     source = f"arn:{partition}:cur:{BILLING_REGIONS[partition]}:{account_id}:definition/*"
     common = {
-        "Principal": {"Service": "billingreports.amazonaws.com"},
+        "Principal": {"Service": BILLING_SERVICE},
         "Condition": {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": source}},
     }
     check = _allow("BillingReportsCheckBucket", ["s3:GetBucketAcl", "s3:GetBucketPolicy"], _bucket(partition, bucket))
     deliver = _allow("BillingReportsDeliver", ["s3:PutObject"], f"{_bucket(partition, bucket)}/*")
     return [{**check, **common}, {**deliver, **common}]
+
+
+def billing_report_key(*, account_id: str) -> list[Statement]:
+    """For the policy of a customer key: let AWS Billing encrypt the reports of this account with it.
+
+    Needed where the report bucket is encrypted with that key; without it AWS delivers nothing.
+
+    :param account_id: the payer account, which owns the report definitions
+    """
+    check_account_id("account_id", account_id)
+    use = _allow("BillingReportsUseKey", ["kms:GenerateDataKey", "kms:Decrypt"], "*")
+    principal = {"Service": BILLING_SERVICE}
+    return [{**use, "Principal": principal, "Condition": {"StringEquals": {"aws:SourceAccount": account_id}}}]
 
 
 def tls_only(*, bucket: str, partition: str) -> list[Statement]:
@@ -194,7 +262,15 @@ def tls_only(*, bucket: str, partition: str) -> list[Statement]:
 # Name, as lookup iam_document takes it -> function.
 POLICIES: dict[str, t.Callable[..., list[Statement]]] = {
     function.__name__: function
-    for function in (account_tags, assume_role, billing_data_reader, billing_report_delivery, tls_only)
+    for function in (
+        account_tags,
+        assume_role,
+        billing_data_reader,
+        billing_data_workload,
+        billing_report_delivery,
+        billing_report_key,
+        tls_only,
+    )
 }
 
 
@@ -216,9 +292,25 @@ def _objects(partition: str, bucket: str, option: str, prefix: str) -> str:
     return f"{_bucket(partition, bucket)}/{folder}/*" if folder else f"{_bucket(partition, bucket)}/*"
 
 
+def check_key(option: str, arn: t.Any, region: str) -> None:
+    """Refuse what is not the ARN of a KMS key in a region.
+
+    :raises AnsibleAWSError: names the option, the value and what to write
+    """
+    _check_arn(option, arn, "kms", _KEY_EXAMPLE)
+    actual, resource = str(arn).split(":")[3], str(arn).split(":", 5)[5]
+    if not resource.startswith("key/"):
+        refuse(
+            option, arn, "is not a key; policies name keys, not aliases", f"Write its ARN, for example {_KEY_EXAMPLE}"
+        )
+    if actual != region:
+        write = f"S3 uses keys of the bucket's region: write a key of {region}"
+        refuse(option, arn, f"is a key in region {actual}, and the bucket is in {region}", write)
+
+
 def _use_key(sid: str, option: str, key_arn: str, actions: list[str]) -> Statement:
     """Use a KMS key, through S3 only. A bucket's key is in the bucket's region, which the ARN tells."""
-    _check_arn(option, key_arn, "kms", "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+    _check_arn(option, key_arn, "kms", _KEY_EXAMPLE)
     _arn, partition, _service, region = key_arn.split(":")[:4]
     via = [f"s3.{region}.amazonaws.com"]
     if partition == "aws-cn":

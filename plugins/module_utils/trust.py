@@ -35,8 +35,9 @@ def irsa_trust(
     :param oidc_provider_arn: the provider in the account of the *role*, which must exist there
     :param issuer: of the cluster, with or without ``https://``
     :param subjects: ``system:serviceaccount:NAMESPACE:NAME``; ``*`` and ``?`` are allowed
-    :returns: one statement for exact subjects, one for those with wildcards: a StringEquals with ``*`` never matches,
-        and two operators in one Condition must both hold
+    :returns: one statement for each subject, exact ones first. So one of them can leave the trust and the
+        others stay (``absent_trust_sids``), whoever brought them. One with a wildcard needs an operator of its own: a
+        StringEquals with ``*`` never matches
     """
     host = issuer.removeprefix("https://").rstrip("/")
     if not host or not oidc_provider_arn.endswith(f":oidc-provider/{host}"):
@@ -51,23 +52,19 @@ def irsa_trust(
     for name in subjects:
         if not _SUBJECT.fullmatch(name):
             refuse("subjects", name, "is not a ServiceAccount", "Write system:serviceaccount:NAMESPACE:NAME")
-    patterns = sorted({name for name in subjects if _is_pattern(name)})
-    exact = sorted(set(subjects) - set(patterns))
 
-    def statement(operator: str, names: list[str]) -> Statement:
+    def statement(name: str) -> Statement:
         conditions: dict[str, dict[str, t.Any]] = {"StringEquals": {f"{host}:aud": audience}}
-        conditions.setdefault(operator, {})[f"{host}:sub"] = names[0] if len(names) == 1 else names
+        conditions.setdefault("StringLike" if _is_pattern(name) else "StringEquals", {})[f"{host}:sub"] = name
         return {
-            "Sid": _sid("Irsa", " ".join(name.split(":", 2)[2] for name in names), host, *names),
+            "Sid": _sid("Irsa", name.split(":", 2)[2], host, name),
             "Effect": "Allow",
             "Principal": {"Federated": oidc_provider_arn},
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": conditions,
         }
 
-    return [
-        statement(operator, names) for operator, names in (("StringEquals", exact), ("StringLike", patterns)) if names
-    ]
+    return [statement(name) for name in sorted(set(subjects), key=lambda name: (_is_pattern(name), name))]
 
 
 def workload_role_trust(*, role_arns: list[str]) -> list[Statement]:
@@ -98,6 +95,37 @@ def workload_role_trust(*, role_arns: list[str]) -> list[Statement]:
             }
         )
     return statements
+
+
+def reader_sid(role_arn: str) -> str:
+    """The Sid of the statement that ``workload_role_trust`` makes for a role."""
+    return workload_role_trust(role_arns=[role_arn])[0]["Sid"]
+
+
+def is_reader_sid(sid: str) -> bool:
+    """Whether a Sid has the form of those that ``workload_role_trust`` makes."""
+    return re.fullmatch(r"Role\d{12}[0-9a-f]{8}", sid) is not None
+
+
+def principals(statement: Statement) -> list[str]:
+    """Whom a statement of a trust lets in: the roles to which its condition narrows it, else its principals.
+
+    :returns: ARNs, account ids, names of services or ``*``; nothing for a Deny
+    """
+    if statement.get("Effect") != "Allow":
+        return []
+    for operator, condition in (statement.get("Condition") or {}).items():
+        named = [value for key, value in condition.items() if key.lower() == "aws:principalarn"]
+        if named and operator in ("ArnEquals", "ArnLike", "StringEquals", "StringLike"):
+            return _texts(named[0])
+    principal = statement.get("Principal") or statement.get("NotPrincipal") or []
+    if isinstance(principal, dict):
+        return [text for value in principal.values() for text in _texts(value)]
+    return _texts(principal)
+
+
+def _texts(value: t.Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(entry) for entry in value]
 
 
 # Name, as lookup iam_document takes it -> function.

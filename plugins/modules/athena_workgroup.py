@@ -67,6 +67,11 @@ options:
       - Whether queries may read buckets whose requester pays.
       - A new workgroup gets V(false) where this is not set.
     type: bool
+  managed_query_results:
+    description:
+      - Whether Athena keeps the results itself, instead of in a bucket. V(false) turns that off, and V(true) takes an O(output_location) away.
+      - Kubecost and OpenCost cannot use such a workgroup. They name a location with each query, which Athena then refuses.
+    type: bool
   workgroup_state:
     description:
       - Whether queries can be run in the workgroup.
@@ -243,6 +248,7 @@ def main():
             bytes_scanned_cutoff_per_query=dict(type="int"),
             publish_cloudwatch_metrics_enabled=dict(type="bool"),
             requester_pays_enabled=dict(type="bool"),
+            managed_query_results=dict(type="bool"),
             workgroup_state=dict(type="str", choices=["ENABLED", "DISABLED"]),
             force=dict(type="bool", default=False),
             allow_primary=dict(type="bool", default=False),
@@ -257,6 +263,7 @@ def main():
     same = (
         "description", "output_location", "expected_bucket_owner", "encryption", "enforce_workgroup_configuration",
         "bytes_scanned_cutoff_per_query", "publish_cloudwatch_metrics_enabled", "requester_pays_enabled",
+        "managed_query_results",
         "tags", "purge_tags", "ownership_tags",
     )  # fmt: skip
     settings = athena_workgroup.Settings(state=params["workgroup_state"], **{option: params[option] for option in same})

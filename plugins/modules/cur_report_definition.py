@@ -225,7 +225,7 @@ cur_report_definition:
     tags:
       description: Tags of the report.
       type: dict
-      returned: with O(tags) or O(ownership_tags), when the report exists
+      returned: with O(tags), or with O(ownership_tags) and O(state=absent), when the report exists
       sample: {team: platform}
 kept:
   description: Why the report stays although O(state=absent).
@@ -290,7 +290,8 @@ def main():
         options = ("tags", "purge_tags", "ownership_tags")
         return plan_present(report, current, wanted, **{option: params[option] for option in options})
 
-    with_tags = bool(params["ownership_tags"]) or (present and params["tags"] is not None)
+    # Tags are one call more. To define a report asks for those of the task only, to delete one who made it.
+    with_tags = params["tags"] is not None if present else bool(params["ownership_tags"])
     module.manage("cur_report_definition", lambda: read(module.connection, report, with_tags), plan)
 
 

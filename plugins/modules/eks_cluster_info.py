@@ -97,6 +97,17 @@ eks_clusters:
       type: str
       returned: always
       sample: arn:aws:iam::222222222222:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF
+    endpoint_public_access:
+      description: Whether the endpoint can be reached from outside the VPC.
+      type: bool
+      returned: always
+      sample: true
+    public_access_cidrs:
+      description: The networks from which it can.
+      type: list
+      elements: str
+      returned: always
+      sample: [0.0.0.0/0]
     version:
       description: Version of Kubernetes.
       type: str

@@ -59,6 +59,15 @@ options:
       - It needs C(s3:GetObject) on the report, and C(s3:ListBucket) on the bucket, without which S3 does not tell that an object does not exist.
     type: bool
     default: true
+  partitions:
+    description:
+      - How Athena knows the months. With V(projected) it computes them, and nothing has to be done when a month begins.
+      - With V(registered) the projection is switched off, and each run registers the delivered months as partitions. A month that begins is seen after
+        the next run only. It is the way out where Athena finds no rows through the projection although AWS has delivered.
+      - Without it a new table gets V(projected), and an existing one that a task of this module made V(registered) stays so.
+      - V(registered) needs O(follow_delivery), and C(glue:GetPartitions) and C(glue:BatchCreatePartition).
+    type: str
+    choices: [projected, registered]
   overwrite:
     description:
       - Whether an existing table with another location, other partition keys or another format is made over this report. Without it such a table is an error.
@@ -182,10 +191,16 @@ glue_cur_table:
       returned: with O(state=present) and O(follow_delivery)
       sample: true
     delivered_period:
-      description: The newest month that AWS has delivered, whose manifest was read; V(null) without one. When it is long past the report has stopped.
+      description: The newest month that AWS has delivered, whose manifest was read; V(null) without one.
       type: str
       returned: with O(state=present) and O(follow_delivery)
       sample: 2026-01
+    delivery_stopped:
+      description:
+        - Whether the newest month that AWS has delivered is over by more than three days. The report has then stopped, or its folder has moved.
+      type: bool
+      returned: with O(state=present) and O(follow_delivery)
+      sample: false
     database_tags:
       description: Tags of the database.
       type: dict
@@ -197,6 +212,12 @@ glue_cur_table:
       elements: str
       returned: with O(state=present)
       sample: [resource_tags_user_team]
+    new_partitions:
+      description: The months that the task registered as partitions.
+      type: list
+      elements: str
+      returned: with O(state=present)
+      sample: [2026-01]
     create_time:
       description: When it was created, ISO 8601.
       type: str
@@ -248,6 +269,7 @@ def main():
             create_database=dict(type="bool", default=True),
             first_year=dict(type="int"),
             follow_delivery=dict(type="bool", default=True),
+            partitions=dict(type="str", choices=["projected", "registered"]),
             overwrite=dict(type="bool", default=False),
             tags=dict(type="dict", aliases=["resource_tags"]),
             purge_tags=dict(type="bool", default=True),
@@ -271,13 +293,15 @@ def main():
         # The manifest need not be read again after a change.
         report = None if seen else followed
         with_tags = present and params["tags"] is not None
-        seen.append(read(connection, target, report, for_deletion=not present, with_tags=with_tags, today=today))
+        wanted = params["partitions"]
+        options = {"for_deletion": not present, "with_tags": with_tags, "today": today, "partitions": wanted}
+        seen.append(read(connection, target, report, **options))
         return resource_of(target, seen[-1], seen[0])
 
     def plan(_current) -> Plan:
         if not present:
             return plan_absent(target, seen[0], params["ownership_tags"])
-        options = ("create_database", "overwrite", "first_year", "tags", "purge_tags", "ownership_tags")
+        options = ("create_database", "overwrite", "first_year", "tags", "purge_tags", "ownership_tags", "partitions")
         settings = Settings(**{option: params[option] for option in options})
         return plan_present(target, seen[0], place, settings, today.year)
 
@@ -293,6 +317,9 @@ def check(params, this_year: int) -> None:
         check_report_prefix("report_prefix", params["report_prefix"])
         check_report_name("report_name", params["report_name"])
         check_first_year("first_year", params["first_year"], this_year)
+        if params["partitions"] == "registered" and not params["follow_delivery"]:
+            problem = "needs to know what AWS has delivered, which follow_delivery false does not read"
+            refuse("partitions", "registered", problem, "Set follow_delivery to true")
 
 
 def table_id(module: KubestrapAWSModule) -> TableId:

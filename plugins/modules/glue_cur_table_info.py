@@ -12,6 +12,8 @@ version_added: 1.0.0
 short_description: Look at Glue tables over Cost and Usage Reports
 description:
   - Returns one table of a Glue database, or all that have the columns of a Cost and Usage Report.
+  - With O(report_name) it also tells whether a table or view that somebody else keeps serves the queries of Kubecost and OpenCost over that report, and
+    what AWS has delivered. Nothing is ever changed.
 author:
   - Contributors to kubestrap.aws (@kubestrap)
 options:
@@ -24,6 +26,24 @@ options:
     description:
       - Glue table, in lower case. Without it all tables of the database that have the columns of a Cost and Usage Report are returned.
     type: str
+  report_bucket:
+    description:
+      - Bucket into which AWS delivers the report, in O(region). Needed with O(report_name).
+    type: str
+  report_prefix:
+    description:
+      - Folder in the bucket, as in the report. Needed with O(report_name).
+    type: str
+  report_name:
+    description:
+      - Name of the report over which O(table) has to lie. Needs O(table), O(report_bucket) and O(report_prefix).
+      - It needs C(s3:GetObject) on the report, and C(s3:ListBucket) on the bucket.
+    type: str
+  must_fit:
+    description:
+      - Whether a table that does not serve is an error, which names each difference. A table that does not exist is none. Only with O(report_name).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
   - kubestrap.aws.account
@@ -41,6 +61,17 @@ EXAMPLES = r"""
     table: kubecost
     region: eu-west-1
   register: found
+
+- name: Check a view that somebody else keeps before it is used
+  kubestrap.aws.glue_cur_table_info:
+    database: finops
+    table: billing_view
+    report_bucket: example-billing-reports
+    report_prefix: cur
+    report_name: kubecost
+    must_fit: true
+    region: eu-west-1
+  register: checked
 
 - name: Look at all tables over Cost and Usage Reports in a database
   kubestrap.aws.glue_cur_table_info:
@@ -98,11 +129,66 @@ glue_cur_tables:
       type: str
       returned: always
       sample: "2026-01-31T12:00:00+00:00"
+    view:
+      description: Whether it is a view.
+      type: bool
+      returned: with O(report_name)
+      sample: false
+    base_tables:
+      description: The tables and views below a view, as C(database.table). Whoever reads the view has to read them too.
+      type: list
+      elements: str
+      returned: with O(report_name)
+      sample: [finops.kubecost]
+    differences:
+      description: What does not serve the queries of Kubecost and OpenCost over this report. An empty list means that it fits.
+      type: list
+      elements: str
+      returned: with O(report_name)
+      sample: ["it has no column line_item_resource_id"]
+    partition_missing:
+      description:
+        - Whether the newest delivered month is no partition of the table, where the catalog lists the partitions. A crawler has then not run since.
+      type: bool
+      returned: with O(report_name)
+      sample: false
+delivery:
+  description: What AWS has delivered of the report.
+  returned: with O(report_name)
+  type: dict
+  contains:
+    delivered:
+      description: Whether there is a manifest, which means that AWS has delivered.
+      type: bool
+      sample: true
+    delivered_period:
+      description: The newest month that AWS has delivered; V(null) without one.
+      type: str
+      sample: 2026-01
+    delivery_stopped:
+      description: Whether that month is over by more than three days. The report has then stopped, or its folder has moved.
+      type: bool
+      sample: false
 """
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import check_glue_name, read_tables
+import datetime
+import typing as t
+
+from ansible_collections.kubestrap.aws.plugins.module_utils._cur_report import check_report_name, check_report_prefix
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_existing import (
+    described,
+    read_existing,
+)
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
+    ReportPlace,
+    TableId,
+    check_glue_name,
+    delivery_of,
+    read_tables,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
+from ansible_collections.kubestrap.aws.plugins.module_utils._s3_names import check_bucket_name
 
 
 def main():
@@ -110,21 +196,46 @@ def main():
         argument_spec=dict(
             database=dict(type="str", required=True),
             table=dict(type="str"),
+            report_bucket=dict(type="str"),
+            report_prefix=dict(type="str"),
+            report_name=dict(type="str"),
+            must_fit=dict(type="bool", default=False),
             **KubestrapAWSModule.ACCOUNT_ARGUMENT_SPEC,
         ),
+        required_by={"report_name": ["table", "report_bucket", "report_prefix"], "report_bucket": ["report_name"]},
     )
-    module.exit_json(changed=False, glue_cur_tables=module.guard(lambda: look(module)))
+    module.exit_json(changed=False, **module.guard(lambda: look(module)))
 
 
-def look(module: KubestrapAWSModule) -> list:
-    """The tables that the task asks for."""
-    database, table = module.params["database"], module.params["table"]
+def look(module: KubestrapAWSModule) -> dict[str, t.Any]:
+    """What the task asks for: the tables, and the delivery of the report."""
+    params = module.params
+    database, table, report = params["database"], params["table"], params["report_name"]
     check_glue_name("database", database)
     if table is not None:
         check_glue_name("table", table)
+    if report is not None:
+        check_bucket_name("report_bucket", params["report_bucket"])
+        check_report_prefix("report_prefix", params["report_prefix"])
+        check_report_name("report_name", report)
     if not module.connection.region:
         refuse("region", None, "is not a region", "Set the region of the table, for example eu-west-1")
-    return read_tables(module.connection, module.account_id, database, table)
+    if report is None:
+        return {"glue_cur_tables": read_tables(module.connection, module.account_id, database, table)}
+    target = TableId(database, table, module.connection.region, module.account_id, module.connection.partition)
+    place = ReportPlace(params["report_bucket"], params["report_prefix"], report)
+    today = datetime.datetime.now(datetime.UTC).date()
+    found = read_existing(module.connection, target, place, today)
+    tables = described(found, target, place, today.year)
+    if params["must_fit"] and tables and tables[0]["differences"]:
+        refuse(
+            "table",
+            target.name,
+            f"does not serve the queries of Kubecost: {'; '.join(tables[0]['differences'])}",
+            "Nothing was changed. Name another database and table, correct report_bucket, report_prefix and "
+            "report_name, or let a table be made of its own",
+        )
+    return {"glue_cur_tables": tables, "delivery": delivery_of(found.delivery, today)}
 
 
 if __name__ == "__main__":

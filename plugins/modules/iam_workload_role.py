@@ -14,6 +14,8 @@ description:
   - Makes a role that workloads take, with its trust policy, inline and managed policies, permissions boundary and tags.
   - Several tasks can own parts of one role. Statements of the trust are merged by their Sid, inline policies by their name. What a task does not name is kept.
   - Settings that the task does not set are neither read nor changed.
+  - IAM replaces a trust policy as a whole. A trust that was changed is read again after a second, and what another run has overwritten
+    meanwhile is written again.
 author:
   - Contributors to kubestrap.aws (@kubestrap)
 options:
@@ -53,6 +55,7 @@ options:
   absent_trust_sids:
     description:
       - Sids of statements that are removed from the trust.
+      - With O(state=absent), from the trust of a role that is kept.
     type: list
     elements: str
   purge_trust_statements:
@@ -299,7 +302,9 @@ def main():
         module.manage(
             "iam_workload_role",
             lambda: read_to_delete(connection, name),
-            lambda current: plan_absent(name, current, params["ownership_tags"], params["only_inline_policies"]),
+            lambda current: plan_absent(
+                name, current, params["ownership_tags"], params["only_inline_policies"], settings.absent_trust_sids
+            ),
         )
 
     def plan(current):
@@ -310,7 +315,12 @@ def main():
         return plan_present(name, arn, current, settings, params["wait"])
 
     attached = settings.managed_policy_arns is not None
-    module.manage("iam_workload_role", lambda: read(connection, name, settings.policy_names, attached), plan)
+    module.manage(
+        "iam_workload_role",
+        lambda: read(connection, name, settings.policy_names, attached),
+        plan,
+        shared=["update_assume_role_policy"],
+    )
 
 
 if __name__ == "__main__":

@@ -73,6 +73,146 @@ options:
     description:
       - Helm program that must be there. Without it none is looked for.
     type: str
+  billing_data:
+    description:
+      - What a payer account shall have, in the words of the role C(billing_data). What it has already is read and compared.
+    type: dict
+    suboptions:
+      taken_away:
+        description: Whether it is to be taken away. Then nothing has to fit.
+        type: bool
+        default: false
+      report_name:
+        description: Name of the Cost and Usage Report.
+        type: str
+        required: true
+      report_bucket:
+        description: Bucket into which AWS delivers.
+        type: str
+        required: true
+      report_prefix:
+        description: Folder in that bucket.
+        type: str
+        required: true
+      report_change:
+        description: Whether an existing report with other settings may be changed.
+        type: bool
+        default: false
+      report_kms_key_arn:
+        description: Customer key of the report bucket. That AWS Billing may use it is looked up in its policy.
+        type: str
+        default: ""
+      workgroup:
+        description: Athena workgroup of the queries.
+        type: str
+        required: true
+      workgroup_change:
+        description: Whether a workgroup that is not ours may be changed.
+        type: bool
+        default: false
+      results_location:
+        description: Where the results of queries are to go, as V(s3://bucket/folder/).
+        type: str
+        required: true
+      results_kms_key_arn:
+        description: Customer key of the results bucket.
+        type: str
+        default: ""
+      scan_limit_bytes:
+        description: Bytes after which Athena cancels a query, V(0) for no limit.
+        type: int
+        default: 0
+      role_name:
+        description: Name of the role that reads the billing data.
+        type: str
+        required: true
+      role_path:
+        description: IAM path of that role.
+        type: str
+        default: /
+      reader_role_arns:
+        description: Roles that are to be let in, as far as they are known.
+        type: list
+        elements: str
+        default: []
+      trust_size_limit:
+        description: Characters that the trust of the role may have.
+        type: int
+        default: 2048
+      ownership_tags:
+        description: Tags by which our own resources are known.
+        type: dict
+        default: {}
+  release:
+    description:
+      - Release of Kubecost that will be installed or updated. What Helm has installed is read, and whether the chart that is wanted can follow it.
+      - A generation follows the one before it. A release that is not wired by this collection keeps its generation.
+    type: dict
+    suboptions:
+      name:
+        description: Name of the release.
+        type: str
+        required: true
+      namespace:
+        description: Namespace of the release.
+        type: str
+        required: true
+      generation:
+        description: Generation of Kubecost that is wanted.
+        type: str
+        required: true
+        choices: ['1', '2', '3']
+      chart_ref:
+        description: Chart as M(kubernetes.core.helm) takes it. A folder or archive on the controller must be a chart of O(release.generation).
+        type: str
+      chart_repo_url:
+        description: Repository of O(release.chart_ref).
+        type: str
+      chart_version:
+        description: Version that is wanted, where it is not left to the release or the collection.
+        type: str
+      chart_digest:
+        description: Digest of a chart in an OCI registry.
+        type: str
+      chart_ca_file:
+        description: File with the certificate authority of the chart's repository or registry.
+        type: path
+      timeout:
+        description:
+          - How long a run of Helm takes at most, such as V(10m).
+          - A revision that is pending for a shorter time is refused, since the run may still be at work. Without it no pending revision is refused.
+        type: str
+      kubeconfig:
+        description: File by which the cluster is reached, where that is not done with these credentials.
+        type: path
+      context:
+        description: Context in O(release.kubeconfig).
+        type: str
+  namespace:
+    description:
+      - Namespace of the workload. While it has no Secret of this collection, O(rights) are looked up.
+    type: str
+  rights:
+    description:
+      - What these credentials need to be allowed for a first run. Asked from IAM (C(iam:SimulatePrincipalPolicy)) before the first write.
+      - Only where it makes sense. Neither when all O(buckets) exist and the workload is in its O(namespace), nor when there are other problems.
+      - Of a payer account Lake Formation is asked too whether it governs new databases. That is a note.
+      - In check mode a missing right is a note. What IAM cannot decide, or these credentials may not ask, is a note always.
+    type: dict
+    suboptions:
+      document:
+        description: Name of the policy that is enough, of P(kubestrap.aws.iam_document#lookup).
+        type: str
+        required: true
+        choices: [kubecost_cluster_operator, kubecost_payer_operator]
+      parameters:
+        description: What the policy takes besides partition and account, which are those of the credentials.
+        type: dict
+        required: true
+      tags:
+        description: Tags of what will be created, since policies may demand some.
+        type: dict
+        default: {}
   problems:
     description:
       - What the caller has found wrong itself, one sentence each. It is reported together with the rest.
@@ -105,6 +245,10 @@ EXAMPLES = r"""
     region: eu-west-1
     cluster_name: demo
     helm_binary: helm
+    namespace: kubecost
+    rights:
+      document: kubecost_cluster_operator
+      parameters: {region: eu-west-1, cluster_name: demo, role_name: kubecost-demo}
   register: cluster
 """
 
@@ -137,12 +281,81 @@ preflight:
     cluster:
       description: The cluster, as M(kubestrap.aws.eks_cluster_info) returns it; V(null) when none was asked for.
       type: dict
+    release:
+      description: What Helm has installed under the name of the release; V(null) when there is nothing, or none was asked for.
+      type: dict
+      contains:
+        name:
+          description: Name of the release.
+          type: str
+          sample: kubecost
+        chart:
+          description: Its chart.
+          type: str
+          sample: cost-analyzer
+        chart_version:
+          description: Version of the chart.
+          type: str
+          sample: 2.8.7
+        generation:
+          description: Generation of Kubecost; V(null) when the chart is another one.
+          type: str
+          sample: '2'
+        status:
+          description: State of the newest revision, in Helm's words.
+          type: str
+          sample: deployed
+        revision:
+          description: Number of the newest revision.
+          type: int
+          sample: 4
+        written:
+          description: When Helm wrote that state.
+          type: str
+          sample: '2026-11-21T12:00:00Z'
+        wired:
+          description: Whether this collection has written its values.
+          type: bool
+        service_accounts:
+          description: ServiceAccounts that pods of the release may run with now.
+          type: list
+          elements: str
+          sample: [kubecost-cost-analyzer]
+        former_service_accounts:
+          description: ServiceAccounts that its pods ran with before, or with another generation of the chart.
+          type: list
+          elements: str
+          sample: [kubecost]
+    chart:
+      description: The chart that will be installed; V(null) when no release was asked for.
+      type: dict
+      contains:
+        local:
+          description: Whether it is a file or folder on the controller.
+          type: bool
+        version:
+          description: Its version. That of a release which exists stays, unless another one is set. Empty when only a digest is.
+          type: str
+          sample: 2.8.7
     helm:
       description: Path of the helm program.
       type: str
       sample: /usr/local/bin/helm
+    billing_data:
+      description:
+        - What the payer account has already; V(null) when O(billing_data) was not given.
+        - C(report) has C(exists) and C(others_in_bucket), the names of further reports that are delivered into the report bucket.
+        - C(workgroup) has C(managed), whether its settings are made by us, and where results really go (C(results_location),
+          C(results_bucket), C(results_prefix), C(results_kms_key_arn)); C(follows) says whether that is a location of the workgroup's own.
+        - C(reader_role) has C(exists), C(ours) and C(readers), each with C(sid) and C(principals).
+        - C(notes) are sentences for the user.
+      type: dict
     problems:
       description: What has to be corrected, one sentence each. The module fails when there are any.
+      type: list
+      elements: str
+    notes:
+      description: What could not be seen, one sentence each, and in check mode the rights that are missing.
       type: list
       elements: str
 """
@@ -156,12 +369,19 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._preflight import (
     check_aws,
     check_cluster,
     check_helm,
+    is_installed,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import Wanted
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import look as look_at_billing
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_lake import lake_notes
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names import (
     NAME_KINDS,
     check_account,
     check_name,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_release import look_at_release
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import check_rights
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 
 
 def look(module):
@@ -170,9 +390,11 @@ def look(module):
     account_problems = check_account(params["expected_account_id"], params["account_required"])
     account_id = None if account_problems else params["expected_account_id"]
     problems = [*params["problems"], *account_problems]
-    for name in params["names"]:
-        problems += check_name(name["option"], name["kind"], name["value"] or "")
-    found = {"cluster": None, "helm": None}
+    misnamed = [
+        problem for name in params["names"] for problem in check_name(name["option"], name["kind"], name["value"] or "")
+    ]
+    problems += misnamed
+    found = {"cluster": None, "helm": None, "billing_data": None, "release": None, "chart": None}
     if params["helm_binary"]:
         found["helm"], missing = check_helm("kubestrap_helm_binary", params["helm_binary"])
         problems += missing
@@ -182,7 +404,19 @@ def look(module):
     caller = seen["caller"]
     if seen["usable"] and params["cluster_name"] is not None:
         found["cluster"], wrong = check_cluster(connection, params["cluster_name"], caller["account"])
-        problems += wrong or _access(module, connection, found["cluster"])
+        wrong = wrong or _access(module, connection, found["cluster"])
+        problems += wrong
+        if params["release"] and not wrong and not misnamed:
+            installed, wrong = look_at_release(connection, found["cluster"], params["release"])
+            found |= installed
+            problems += wrong
+    # Names that break their rules would only be refused once more, by AWS.
+    if seen["usable"] and params["billing_data"] and not problems:
+        wanted = Wanted(region=connection.region, **params["billing_data"])
+        found["billing_data"], wrong = look_at_billing(connection, caller["account"], wanted)
+        problems += wrong
+    lacking, notes = ([], []) if problems else _rights(module, connection, caller, seen["buckets"], found["cluster"])
+    problems += lacking
     caller = caller or {}
     return {
         "account_id": caller.get("account"),
@@ -191,17 +425,70 @@ def look(module):
         "region": connection.region,
         "buckets": seen["buckets"],
         "problems": problems,
+        "notes": notes,
         **found,
     }
 
 
 def _access(module, connection, cluster):
-    if not module.params["cluster_access"]:
-        return []
+    return _with_ca(cluster, check_access, connection, cluster) if module.params["cluster_access"] else []
+
+
+def _rights(module, connection, caller, buckets, cluster):
+    """Problems and notes. Nothing is asked where the workload is installed already."""
+    rights, namespace = module.params["rights"], module.params["namespace"]
+    if not rights:
+        return [], []
+    first = not all(buckets.values())
+    if cluster and namespace and not first:
+        asked = module.params["cluster_access"]
+        first = not asked or not _with_ca(cluster, is_installed, connection, cluster, namespace)
+    if not first:
+        return [], []
+    place = {"partition": caller["partition"], "account_id": caller["account"], "extent": "run"}
+    given = {key: value for key, value in rights["parameters"].items() if value not in (None, "")}
+    statements = OPERATOR_POLICIES[rights["document"]](**given, **place)
+    lacking, notes = check_rights(
+        connection,
+        caller["arn"],
+        statements,
+        rights["document"],
+        rights["tags"],
+        known_arns=[cluster["oidc_provider_arn"]] if cluster else [],
+        buckets=buckets,
+    )
+    if rights["document"] == "kubecost_payer_operator":
+        notes += lake_notes(connection, rights["parameters"]["database"], rights["parameters"]["role_name"])
+    if module.check_mode:  # which needs none of them
+        return [], [*(f"{problem}." for problem in lacking), *notes]
+    return lacking, notes
+
+
+def _with_ca(cluster, function, *args):
     with tempfile.NamedTemporaryFile(mode="wb", suffix=".pem") as ca_file:
         ca_file.write(b64decode(cluster["certificate_authority_data"]))
         ca_file.flush()
-        return check_access(connection, cluster, ca_file.name)
+        return function(*args, ca_file=ca_file.name)
+
+
+BILLING_DATA = dict(
+    taken_away=dict(type="bool", default=False),
+    report_name=dict(type="str", required=True),
+    report_bucket=dict(type="str", required=True),
+    report_prefix=dict(type="str", required=True),
+    report_change=dict(type="bool", default=False),
+    report_kms_key_arn=dict(type="str", default="", no_log=False),
+    workgroup=dict(type="str", required=True),
+    workgroup_change=dict(type="bool", default=False),
+    results_location=dict(type="str", required=True),
+    results_kms_key_arn=dict(type="str", default="", no_log=False),
+    scan_limit_bytes=dict(type="int", default=0),
+    role_name=dict(type="str", required=True),
+    role_path=dict(type="str", default="/"),
+    reader_role_arns=dict(type="list", elements="str", default=[]),
+    trust_size_limit=dict(type="int", default=2048),
+    ownership_tags=dict(type="dict", default={}),
+)
 
 
 def main():
@@ -228,6 +515,32 @@ def main():
             cluster_name=dict(type="str"),
             cluster_access=dict(type="bool", default=True),
             helm_binary=dict(type="str"),
+            billing_data=dict(type="dict", options=BILLING_DATA),
+            release=dict(
+                type="dict",
+                options=dict(
+                    name=dict(type="str", required=True),
+                    namespace=dict(type="str", required=True),
+                    generation=dict(type="str", required=True, choices=["1", "2", "3"]),
+                    chart_ref=dict(type="str"),
+                    chart_repo_url=dict(type="str"),
+                    chart_version=dict(type="str"),
+                    chart_digest=dict(type="str"),
+                    chart_ca_file=dict(type="path"),
+                    timeout=dict(type="str"),
+                    kubeconfig=dict(type="path"),
+                    context=dict(type="str"),
+                ),
+            ),
+            namespace=dict(type="str"),
+            rights=dict(
+                type="dict",
+                options=dict(
+                    document=dict(type="str", required=True, choices=sorted(OPERATOR_POLICIES)),
+                    parameters=dict(type="dict", required=True),
+                    tags=dict(type="dict", default={}),
+                ),
+            ),
             problems=dict(type="list", elements="str", default=[]),
         ),
     )

@@ -111,6 +111,18 @@ options:
         description:
           - Days after which an unfinished multipart upload is removed.
         type: int
+  absent_lifecycle_rule_ids:
+    description:
+      - IDs of lifecycle rules that are removed.
+    type: list
+    elements: str
+  adopt:
+    description:
+      - Whether a bucket that exists without O(ownership_tags) keeps its own settings. Then only O(policy_statements) and O(lifecycle_rules)
+        are put beside what it has, and another O(encryption) is an error.
+      - V(false) gives it all settings of the task.
+    type: bool
+    default: false
   purge_lifecycle_rules:
     description:
       - Whether lifecycle rules that are not in O(lifecycle_rules) are removed.
@@ -126,6 +138,10 @@ options:
       - With O(state=absent) and without O(force), whether a bucket that is not empty is kept and reported in RV(kept), instead of an error.
     type: bool
     default: false
+  keep_because:
+    description:
+      - With O(state=absent), why the bucket stays whatever is in it, such as that a service writes into it. Without it the bucket may go.
+    type: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes
   - kubestrap.aws.account
@@ -238,12 +254,12 @@ s3_storage_bucket:
       description: All lifecycle rules, in the form of the S3 API.
       type: list
       elements: dict
-      returned: with O(lifecycle_rules)
+      returned: with O(lifecycle_rules) or O(absent_lifecycle_rule_ids)
       sample: [{ID: expire-results, Status: Enabled, Filter: {Prefix: results/}, Expiration: {Days: 1}}]
     transition_default_minimum_object_size:
       description: S3's setting of that name, which belongs to the lifecycle rules and is kept.
       type: str
-      returned: with O(lifecycle_rules)
+      returned: with O(lifecycle_rules) or O(absent_lifecycle_rule_ids)
       sample: all_storage_classes_128K
     tags:
       description: Tags of the bucket.
@@ -257,7 +273,7 @@ s3_storage_bucket:
       sample: false
 kept:
   description: Why the bucket stays although O(state=absent).
-  returned: when it is not empty or was not made with O(ownership_tags)
+  returned: when it is not empty, was not made with O(ownership_tags), or with O(keep_because)
   type: str
   sample: the bucket example-backups is not empty
 changes:
@@ -270,8 +286,13 @@ changes:
 
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
+from ansible_collections.kubestrap.aws.plugins.module_utils._ownership import is_foreign
 from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket import BucketId, read
-from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket_plan import plan_absent, plan_present
+from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket_plan import (
+    plan_absent,
+    plan_adopted,
+    plan_present,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket_settings import Settings
 
 ENCRYPTION = dict(
@@ -299,6 +320,7 @@ SETTINGS = dict(
     policy_statements=dict(type="list", elements="dict"),
     absent_policy_sids=dict(type="list", elements="str"),
     lifecycle_rules=dict(type="list", elements="dict", options=LIFECYCLE_RULE),
+    absent_lifecycle_rule_ids=dict(type="list", elements="str"),
     purge_lifecycle_rules=dict(type="bool", default=False),
     tags=dict(type="dict", aliases=["resource_tags"]),
     purge_tags=dict(type="bool", default=True),
@@ -313,6 +335,8 @@ def main():
             state=dict(type="str", choices=["present", "absent"], default="present"),
             force=dict(type="bool", default=False),
             keep_if_not_empty=dict(type="bool", default=False),
+            keep_because=dict(type="str"),
+            adopt=dict(type="bool", default=False),
             **SETTINGS,
             **KubestrapAWSModule.ACCOUNT_ARGUMENT_SPEC,
         ),
@@ -326,15 +350,25 @@ def main():
         needed = settings.to_read
 
         def plan(current):
-            return plan_present(bucket, current, settings)
+            planned = plan_present(bucket, current, settings)
+            # Whose it is matters only where something differs; so it is asked only then.
+            if current and planned.changes and params["adopt"] and _foreign(module, bucket, current):
+                return plan_adopted(bucket, current, settings)
+            return planned
     else:
         needed = ("empty", "tags") if params["ownership_tags"] else ("empty",)
 
         def plan(current):
-            options = ("force", "keep_if_not_empty", "ownership_tags")
+            options = ("force", "keep_if_not_empty", "keep_because", "ownership_tags")
             return plan_absent(bucket, current, **{option: params[option] for option in options})
 
     module.manage("s3_storage_bucket", lambda: read(module.connection, bucket, needed), plan)
+
+
+def _foreign(module: KubestrapAWSModule, bucket: BucketId, current: dict) -> bool:
+    """Whether the bucket lacks the ownership tags."""
+    seen = current if "tags" in current else read(module.connection, bucket, ("tags",)) or {"tags": {}}
+    return is_foreign(seen["tags"], module.params["ownership_tags"])
 
 
 def bucket_id(module: KubestrapAWSModule) -> BucketId:

@@ -20,30 +20,6 @@ description:
 author:
   - Contributors to kubestrap.aws (@kubestrap)
 options:
-  host:
-    description:
-      - URL of the API server. Either this with O(api_key), or O(kubeconfig).
-    type: str
-  api_key:
-    description:
-      - Token for the API server, such as the lookup P(kubestrap.aws.eks_token#lookup) makes.
-    type: str
-  ca_cert:
-    description:
-      - File with the certificate authority of the API server.
-    type: path
-  kubeconfig:
-    description:
-      - A kubeconfig file, for clusters that are reached in another way.
-    type: path
-  context:
-    description:
-      - Context in O(kubeconfig).
-    type: str
-  cluster_name:
-    description:
-      - Name of the EKS cluster; it makes messages clearer.
-    type: str
   namespace:
     description:
       - Namespace of the workload.
@@ -109,7 +85,7 @@ options:
         default: true
   delivered:
     description:
-      - Whether AWS has delivered the report. With V(false) a query without rows is pending, not failed.
+      - Whether AWS has delivered the report. With V(false) a query without rows, or a table that does not exist, is pending, not failed.
     type: bool
     default: true
   secret:
@@ -132,6 +108,12 @@ options:
           - The document that the key must have. Where it differs is told by place, never by value.
           - Set C(no_log) on the task when the document has access keys in it.
         type: raw
+      compare:
+        description:
+          - V(document) compares the whole document. V(entries) looks for the entries of O(secret.expected), and passes over those of others beside them.
+        type: str
+        choices: [document, entries]
+        default: document
   pods:
     description:
       - Look at the pods that run as O(service_account).
@@ -146,6 +128,11 @@ options:
   helm_release:
     description:
       - The Helm release that must be deployed in O(namespace).
+    type: str
+  awaited:
+    description:
+      - What comes next where somebody else installs the workload, such as Argo CD or Flux; one sentence.
+      - With it a ServiceAccount or pods that are not there yet, or have not got the role yet, are pending and not failed.
     type: str
   recently_changed:
     description:
@@ -167,6 +154,7 @@ options:
     default: failed
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.kubernetes
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -175,8 +163,6 @@ notes:
     Without the rights iam:GetRole and iam:SimulatePrincipalPolicy the explanations are less precise.
   - In the cluster it takes the verbs C(create) on C(serviceaccounts/token), C(get) on C(serviceaccounts) and C(secrets), C(list) on C(pods) and C(secrets).
   - In check mode tokens and sessions are made, but no query is run.
-requirements:
-  - kubernetes (only with O(kubeconfig))
 seealso:
   - module: kubestrap.aws.iam_workload_role
   - module: kubestrap.aws.eks_cluster_info
@@ -289,15 +275,19 @@ proof:
           type: str
           returned: always
           sample: Let the trust policy name system:serviceaccount:kubecost:kubecost under oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF:sub
+        missing:
+          description: Whether it failed because an object does not exist at all.
+          type: bool
+          returned: always
+          sample: false
 """
 
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    pass  # Handled by AnsibleAWSModule
-
 from ansible_collections.kubestrap.aws.plugins.module_utils._cur_schema import KUBECOST_REQUIRED_COLUMNS, PARTITION_KEYS
-from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeApi, KubeError, principal_of
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
+    KUBERNETES_ARGUMENTS,
+    KUBERNETES_RULES,
+    kube_of,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe import Claim, check_claim, message, prove
@@ -316,14 +306,10 @@ SECRET = dict(
     name=dict(type="str", required=True),
     key=dict(type="str", default="cloud-integration.json", no_log=False),
     expected=dict(type="raw"),
+    compare=dict(type="str", choices=["document", "entries"], default="document"),
 )
 ARGUMENTS = dict(
-    host=dict(type="str"),
-    api_key=dict(type="str", no_log=True),
-    ca_cert=dict(type="path"),
-    kubeconfig=dict(type="path"),
-    context=dict(type="str"),
-    cluster_name=dict(type="str"),
+    **KUBERNETES_ARGUMENTS,
     namespace=dict(type="str", required=True),
     service_account=dict(type="str", required=True),
     audience=dict(type="str", default="sts.amazonaws.com"),
@@ -334,6 +320,7 @@ ARGUMENTS = dict(
     secret=dict(type="dict", options=SECRET, no_log=False),
     pods=dict(type="dict", options=dict(label_selectors=dict(type="list", elements="str", default=[]))),
     helm_release=dict(type="str"),
+    awaited=dict(type="str"),
     recently_changed=dict(type="bool", default=False),
     wait_timeout=dict(type="int", default=120),
     fail_on=dict(type="str", choices=["failed", "pending", "never"], default="failed"),
@@ -367,25 +354,9 @@ def claim_of(params):
         secret=params["secret"],
         label_selectors=None if params["pods"] is None else tuple(params["pods"]["label_selectors"]),
         helm_release=params["helm_release"],
+        awaited=params["awaited"],
         patience_seconds=params["wait_timeout"] if params["recently_changed"] else 0,
     )
-
-
-def kube_of(module):
-    """The API server that the task names."""
-
-    def principal():
-        # Who the token most likely stands for; asked only for the text of an error.
-        try:
-            return principal_of(module.connection.caller["arn"])
-        except (BotoCoreError, ClientError):
-            return None
-
-    params = module.params
-    texts = dict(principal=principal, cluster_name=params["cluster_name"])
-    if params["host"]:
-        return KubeApi(params["host"], params["api_key"], params["ca_cert"], **texts)
-    return KubeApi.from_kubeconfig(params["kubeconfig"], params["context"], **texts)
 
 
 def fails(proof, fail_on, check_mode):
@@ -397,10 +368,7 @@ def fails(proof, fail_on, check_mode):
 def main():
     module = KubestrapAWSModule(
         argument_spec=ARGUMENTS,
-        required_one_of=[("host", "kubeconfig")],
-        mutually_exclusive=[("host", "kubeconfig")],
-        required_together=[("host", "api_key")],
-        required_by={"context": ("kubeconfig",)},
+        **KUBERNETES_RULES,
     )
     params = module.params
 
@@ -410,10 +378,7 @@ def main():
         check_claim(claim_of(params), params["host"])
 
     module.guard(check_names)
-    try:
-        kube = kube_of(module)
-    except KubeError as e:
-        module.fail_json(msg=str(e))
+    kube = kube_of(module)
     proof = module.guard(lambda: prove(module.connection, kube, claim_of(params), module.check_mode))
     if fails(proof, params["fail_on"], module.check_mode):
         module.fail_json(msg=message(proof), proof=proof)

@@ -48,5 +48,7 @@ class Head:
 
 def plugins(kind: str) -> list[str]:
     """Names of the collection's public plugins of a kind (``modules``, ``lookup``, ``filter``, ``inventory``)."""
+    # A file may hold several filters; each is documented in a file of its own.
+    suffix = "yml" if kind == "filter" else "py"
     folder = COLLECTION / "plugins" / kind
-    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in folder.glob(f"*.{suffix}") if not path.stem.startswith("_"))

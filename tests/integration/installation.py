@@ -58,7 +58,10 @@ class Run(Result):
 
     def links(self, host: str) -> dict[str, str]:
         """State of each link of a cluster's proof; of several payers the last one's."""
-        return {link: state for link, state, _detail in self.outcome(host)["proof"]}
+        outcome = self.outcome(host)
+        if "links" in outcome:  # of a verification, whose table has other columns
+            return {link["link"].replace("_", " "): link["state"] for link in outcome["links"]}
+        return {link: state for link, state, _detail in outcome["proof"]}
 
     @property
     def changes(self) -> dict[str, list[str]]:
@@ -85,9 +88,18 @@ class Installation:
     :ivar vars: host -> its variables in the inventory, to be changed by the test
     """
 
-    def __init__(self, sandbox: Sandbox, name: str, number: int, payers: int = 1, clusters: int = 1) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        name: str,
+        number: int,
+        payers: int = 1,
+        clusters: int = 1,
+        regions: dict[str, str] | None = None,
+    ) -> None:
         """Make them.
 
+        :param regions: of clusters that are in another one than the others
         :param number: of the test module, two digits at most and no multiple of ten; account ids begin with it
         """
         begin = f"{number}{'0' * (9 - len(str(number)))}"
@@ -102,10 +114,11 @@ class Installation:
         self.cluster_account = f"{begin}200"
         sandbox.add_account(self.cluster_account, f"{name}-cluster")
         for host in self.clusters:
-            sandbox.add_cluster(host, self.cluster_account, CLUSTER_REGION)
+            region = (regions or {}).get(host, CLUSTER_REGION)
+            sandbox.add_cluster(host, self.cluster_account, region)
             self.vars[host] = {
                 "kubestrap_aws_profile": f"{name}-cluster",
-                "kubestrap_aws_region": CLUSTER_REGION,
+                "kubestrap_aws_region": region,
                 "kubestrap_eks_cluster_name": host,
                 "kubecost_payers": [self.payers[0]],
                 "kubecost_chart_ref": str(CHARTS / "kubecost"),
@@ -119,10 +132,12 @@ class Installation:
         return {name: {"hosts": {host: self.vars[host] for host in hosts}} for name, hosts in groups.items()}
 
     def run(self, playbook: str | list[dict[str, Any]] = "kubecost", **options: Any) -> Run:
-        """Run a playbook of the collection, or plays; options as in ``run_playbook``."""
-        marks = {cluster: self._audited(cluster) for cluster in self.clusters}
+        """Run a playbook of the collection, or plays; options as in ``run_playbook``, ``inventory`` for another one."""
+        # A test may put hosts into the inventory that are no clusters.
+        real = [cluster for cluster in self.clusters if cluster in self.sandbox.state["clusters"]]
+        marks = {cluster: self._audited(cluster) for cluster in real}
         name = playbook if isinstance(playbook, list) else f"kubestrap.aws.{playbook}"
-        result = run_playbook(name, self.sandbox, inventory=self.inventory(), **options)
+        result = run_playbook(name, self.sandbox, **{"inventory": self.inventory(), **options})
         writes = [write for cluster, mark in marks.items() for write in self._kube_writes(cluster, mark)]
         fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(Result)}
         return Run(**fields, kube_writes=writes)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each mistake in an inventory ends the playbook kubecost before its first write, and says what to write instead.
 
-inventory/bad_input.yml has the mistakes, one per host. Hosts are checked side by side, so that one run shows those of
-a group; good hosts run with them, for which the playbook would write if it went on.
+inventory/bad_input.yml has the mistakes, one per host. All hosts are checked, so that one run shows those of all of
+them; good hosts run with them, for which the playbook would write if it went on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from integration.playbook import Result, Task, run_playbook
 from sandbox.client import Sandbox
 
 INVENTORY = Path(__file__).parent / "inventory" / "bad_input.yml"
-CHART = Path(__file__).resolve().parents[1] / "fixtures" / "charts" / "kubecost"
+CHARTS = Path(__file__).resolve().parents[1] / "fixtures" / "charts"
 PAYER, CLUSTER, ZEROS = "111111111111", "222222222222", "012345670123"
 GOOD = "payer-main:prod"
 BAD = {
@@ -34,6 +34,7 @@ BAD = {
     if name.startswith("bad_")
 }
 READS = ("get", "list", "watch")
+END = "End the run before the first write"
 
 
 class World:
@@ -117,7 +118,7 @@ class World:
             self.sandbox,
             inventory=options.pop("inventory", INVENTORY),
             limit=limit or None,
-            extra_vars={"kubecost_chart_ref": str(CHART)},
+            extra_vars={"charts": str(CHARTS)},
             environment=self.environment | options.pop("environment", {}),
             **options,
         )
@@ -134,8 +135,8 @@ class Run:
 
     @property
     def failures(self) -> dict[str, Task]:
-        """Host -> the task that failed there."""
-        return {task.host: task for task in self.result.tasks if task.failed}
+        """Host -> the task that failed there; that the run ends because of it is no failure of its own."""
+        return {task.host: task for task in self.result.tasks if task.failed and not task.name.startswith(END)}
 
     def assert_nothing_written(self) -> None:
         """It failed, and nothing was written to AWS or to Kubernetes."""
@@ -175,11 +176,11 @@ def test_nothing_is_written(runs: dict[str, Run], group: str) -> None:
     run.assert_nothing_written()
     assert set(run.failures) == set(BAD[group]), run.result.report
     asked = [request["objectRef"]["resource"] for request in run.requests]
-    if group in ("bad_clusters", "bad_values"):
-        # The good clusters were asked who comes: so a write would be seen in this log too.
-        assert set(asked) == {"selfsubjectreviews"}
-    else:
-        assert asked == []
+    # The good clusters were asked who comes and for the release: so a write would be seen in this log too.
+    assert set(asked) == {"selfsubjectreviews", "secrets"}
+    end = next(task for task in run.result.tasks if task.name.startswith(END))
+    assert "Nothing was written. Mend what is said above of " in end.result["msg"]
+    assert all(host in end.result["msg"] for host in BAD[group])
 
 
 @pytest.mark.parametrize(("group", "host"), [(group, host) for group, hosts in BAD.items() for host in hosts])
@@ -200,7 +201,8 @@ def test_one_mistake_is_read_in_the_terminal(world: World, host: str) -> None:
     run.assert_nothing_written()
     shown = run.result.stdout + run.result.stderr
     errors = re.findall(r"^\[ERROR\]: (.*?)^Origin: ", shown, re.DOTALL | re.MULTILINE)
-    assert len(errors) == 1, shown
+    assert len(errors) == 2, shown
+    assert f"Nothing was written. Mend what is said above of {host}," in errors[1]
     for text in mistake["says"]:
         assert text in errors[0]
     assert f"[{host}]: FAILED!" in shown
@@ -233,12 +235,15 @@ def test_helm_is_nowhere_on_the_path(world: World) -> None:
 
 
 def test_the_same_without_the_mistakes_is_accepted(world: World) -> None:
-    """What is written as the messages say passes; so does the stranger once he has an access entry."""
-    world.eks.create_access_entry(clusterName="demo", principalArn=world.stranger)
+    """What is written as the messages say passes; so does the stranger once he has access."""
+    stranger = {"clusterName": "demo", "principalArn": world.stranger}
+    world.eks.create_access_entry(**stranger)
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    world.eks.associate_access_policy(**stranger, policyArn=policy, accessScope={"type": "cluster"})
     try:
         run = world.run("good_payers:good_clusters:stranger", playbook="kubecost_preflight")
     finally:
-        world.eks.delete_access_entry(clusterName="demo", principalArn=world.stranger)
+        world.eks.delete_access_entry(**stranger)
     assert run.result.ok, run.result.report
     assert run.result.writes == []
     looks = [task for task in run.result.tasks if task.name.rpartition(" : ")[2].startswith("Look at the ")]

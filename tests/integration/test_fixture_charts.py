@@ -28,7 +28,7 @@ _AnsibleCollectionFinder(paths=os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").sp
 from ansible_collections.kubestrap.aws.plugins.module_utils import kubecost_chart, kubecost_values  # noqa: E402
 
 CHARTS = COLLECTION / "tests/fixtures/charts"
-CHART_OF = {"2": CHARTS / "cost-analyzer", "3": CHARTS / "kubecost"}
+CHART_OF = {"1": CHARTS / "cost-analyzer-1", "2": CHARTS / "cost-analyzer", "3": CHARTS / "kubecost"}
 ROLE = "arn:aws:iam::222222222222:role/kubecost-demo"
 SECRET = "cloud-integration"
 LONG = "a-release-of-which-the-name-has-exactly-fifty-three-c"
@@ -106,6 +106,9 @@ def test_the_charts_are_those_of_their_generation(helm: Helm, generation: str) -
 
 # (generation, release, the user's values)
 INSTALLS = [
+    ("1", "kubecost", {}),
+    ("1", LONG, {}),
+    ("1", "costs", {"nameOverride": "kc", "serviceAccount": {"name": ""}}),
     ("2", "kubecost", {}),
     ("2", "my-cost-analyzer", {}),
     ("2", LONG, {}),
@@ -156,6 +159,18 @@ def selects(workload: dict[str, Any], labels: dict[str, str]) -> bool:
     return labels.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
 
 
+@pytest.mark.parametrize("generation", CHART_OF)
+def test_images_come_from_the_registry(helm: Helm, generation: str) -> None:
+    """With the values of the collection all of them; with the chart's own values none."""
+    registry = "registry.example.com/mirror"
+    for values, expected in ((wired(generation, image_registry=registry), True), (wired(generation), False)):
+        workloads = [each for each in rendered(helm, generation, "kubecost", values).values() if "spec" in each]
+        pods = [each["spec"]["template"]["spec"] for each in workloads if "template" in each["spec"]]
+        images = [container["image"] for pod in pods for container in pod["containers"]]
+        assert images
+        assert {image.startswith(f"{registry}/") for image in images} == {expected}
+
+
 def test_the_labels_leave_the_other_pods_out(helm: Helm) -> None:
     labels = facts("3", "kubecost", {})["pod_labels"]
     objects = rendered(helm, "3", "kubecost", wired("3"))
@@ -199,11 +214,12 @@ def test_the_chart_passes_over_the_value_in_silence(helm: Helm, dotted: str) -> 
     assert rendered(helm, "3", "kubecost", nested(dotted, "set")) == rendered(helm, "3", "kubecost", {})
 
 
+@pytest.mark.parametrize("generation", ["1", "2"])
 @pytest.mark.parametrize("dotted", kubecost_chart.GENERATIONS["2"].rivals)
-def test_chart_2_refuses_a_second_source(helm: Helm, dotted: str) -> None:
-    values = wired("2")
+def test_charts_1_and_2_refuse_a_second_source(helm: Helm, generation: str, dotted: str) -> None:
+    values = wired(generation)
     values["kubecostProductConfigs"][dotted.split(".")[1]] = "set"
-    made = helm("template", "kubecost", CHART_OF["2"], values=values)
+    made = helm("template", "kubecost", CHART_OF[generation], values=values)
     assert made.returncode != 0 and "mutually exclusive" in made.stderr
 
 

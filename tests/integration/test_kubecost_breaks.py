@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,11 +61,11 @@ class Vandal:
         self.cluster.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
 
     def edit_secret(self, cluster: str) -> None:
-        """Somebody edits the Secret: another bucket."""
+        """Somebody edits the Secret: another database."""
         core = self.place.core(cluster)
         secret = core.read_namespaced_secret("cloud-integration", "kubecost")
         text = base64.b64decode(secret.data["cloud-integration.json"]).decode()
-        data = {"cloud-integration.json": base64.b64encode(text.replace("s3://", "s3://not-").encode()).decode()}
+        data = {"cloud-integration.json": base64.b64encode(text.replace("athenacurcfn_", "not-athenacurcfn_").encode()).decode()}
         core.patch_namespaced_secret("cloud-integration", "kubecost", {"data": data})
 
     def drop_column(self, payer: str) -> None:
@@ -119,7 +120,7 @@ def verify(place: Installation) -> Run:
     assert run.writes == []
     assert run.kube_writes == []
     for host in (ONE, TWO):
-        assert run.outcome(host)["state"] == "failed"
+        assert run.outcome(host)["state"] == "denied"
     assert f"Not finished: {ONE}, {TWO}" in run.stdout
     return run
 
@@ -140,12 +141,12 @@ def test_a_foreign_trust_an_edited_secret_and_a_lost_policy(place: Installation,
     run = verify(place)
 
     explained(run, ONE, "trust", f"names {STRANGER}, but the ServiceAccount is kubecost:kubecost", "name system:")
-    explained(run, ONE, "secret", "aws.athena[0].bucket", "restart")
+    explained(run, ONE, "secret", "aws.athena[0].database", "restart")
     assert run.links(ONE)["query"] == "skipped"
     explained(run, TWO, "payer role", f"policies of {place.role_arn(TWO)} do not allow", "Allow sts:AssumeRole")
     assert any("trust policy" in change for change in run.changes[ONE])
     assert any("inline policy billing-data" in change for change in run.changes[TWO])
-    assert "not-kubestrap" not in run.stdout, "the Secret's content is shown"
+    assert "not-athenacurcfn" not in run.stdout, "the Secret's content is shown"
 
 
 def test_a_provider_that_is_gone_and_a_payer_that_trusts_another_role(place: Installation, vandal: Vandal) -> None:
@@ -193,10 +194,43 @@ def test_the_playbook_mends_all_of_it_at_once(place: Installation, vandal: Vanda
         assert set(run.links(host).values()) == {"ok"}
     assert "write the Secret cloud-integration in the namespace kubecost" in run.changes[ONE]
     data = place.core(ONE).read_namespaced_secret("cloud-integration", "kubecost").data
-    assert b"not-kubestrap" not in base64.b64decode(data["cloud-integration.json"])
+    assert b"not-athenacurcfn" not in base64.b64decode(data["cloud-integration.json"])
 
     verified = place.run("verify")
     assert verified.ok, verified.report
     assert verified.changes == {host: [] for host in (*place.payers, *place.clusters)}
+    assert {verified.outcome(host)["state"] for host in verified.changes} == {"fits"}
     # Two clusters cost twice what one does, and no more than that.
     assert 5 * 2 < place.calls_of_clusters(verified) <= CALLS_OF_A_CLUSTER * 2
+
+
+def test_what_differs_but_works_has_an_exit_code_of_its_own(
+    place: Installation, vandal: Vandal, tmp_path: Path
+) -> None:
+    """And a cluster without payers in the inventory is taken as it is found."""
+    iam = place.cluster_aws().client("iam")
+    iam.put_role_policy(
+        RoleName=f"kubecost-{ONE}",
+        PolicyName="billing-data",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "sts:*", "Resource": place.reader_arn(PAYER)}],
+            }
+        ),
+    )
+    del place.vars[TWO]["kubecost_payers"]
+    report = tmp_path / "verification.json"
+
+    run = place.run("verify", extra_vars={"kubestrap_verification_file": str(report)})
+
+    assert run.rc == 4, run.report
+    assert run.writes == []
+    assert run.kube_writes == []
+    document = json.loads(report.read_text())
+    assert (document["kind"], document["version"], document["verdict"]) == ("kubestrap.aws/verification", 1, "differs")
+    assert document["hosts"][ONE]["verdict"] == "differs"
+    assert any("billing-data" in difference for difference in document["hosts"][ONE]["differences"])
+    assert document["hosts"][TWO]["verdict"] == "fits"
+    assert {link["state"] for host in (ONE, TWO) for link in document["hosts"][host]["links"]} == {"ok"}
+    assert set(run.links(TWO)) == set(run.links(ONE))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -61,8 +62,17 @@ def interrupted(place: Installation, killed: list[Run]) -> Run:
 
 
 @pytest.fixture(scope="module")
-def completed(place: Installation, interrupted: Run) -> Run:
-    """The run after them, with AWS in a bad mood: throttling, a server error, a lost answer."""
+def waiting(place: Installation, interrupted: Run) -> Run:
+    """A run at once after it: for all that it can see, the other one may still be at work."""
+    return place.run("kubecost")
+
+
+@pytest.fixture(scope="module")
+def completed(place: Installation, waiting: Run) -> Run:
+    """The run when no run of Helm can be at work any more, with AWS in a bad mood: throttling, a server error, a lost
+    answer."""
+    long_ago = {"metadata": {"labels": {"createdAt": str(int(time.time()) - 601)}}}
+    place.core().patch_namespaced_secret("sh.helm.release.v1.kubecost.v1", "kubecost", long_ago)
     place.sandbox.faults(
         [
             {"service": "iam", "throttle": True, "after": 1, "times": 1},
@@ -92,6 +102,12 @@ def test_a_run_was_killed_during_the_install(interrupted: Run) -> None:
     assert interrupted.rc < 0
     assert "create deployments" in " ".join(interrupted.kube_writes)
     assert interrupted.count(kind="query") == 0
+
+
+def test_a_run_of_helm_that_may_be_at_work_is_not_disturbed(waiting: Run) -> None:
+    assert waiting.rc == 2
+    assert "kubecost_release_name: 'kubecost' is pending-install (revision 1) since 20" in waiting.report
+    assert (waiting.writes, waiting.kube_writes) == ([], [])
 
 
 def test_the_next_run_completes_them(place: Installation, completed: Run) -> None:

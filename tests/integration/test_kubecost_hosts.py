@@ -53,32 +53,30 @@ def test_an_inventory_without_a_group_is_refused(place: Installation, missing: s
 
 
 def test_a_payer_that_fails_does_not_stop_the_other_one_and_its_cluster(place: Installation) -> None:
-    iam = place.payer_aws(PAYER2).client("iam")
-    principal = {"AWS": f"arn:aws:iam::{place.account(PAYER2)}:root"}
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:*"}]}
-    iam.create_role(RoleName="kubecost-cur-access", Path="/elsewhere/", AssumeRolePolicyDocument=json.dumps(trust))
+    account_id = place.account(PAYER2)
+    place.sandbox.faults([{"service": "glue", "operation": "CreateDatabase", "account_id": account_id, "status": 500}])
 
     run = place.run("kubecost")
+    place.sandbox.faults()
 
     assert run.rc == 2
     states = {host: run.outcome(host)["state"] for host in (PAYER, PAYER2, ONE, TWO)}
     assert states == {PAYER: "pending", PAYER2: "failed", ONE: "pending", TWO: "failed"}
-    assert "Make the role that reads the billing data" in run.notes(PAYER2)
-    assert "which exists as arn:aws:iam::" in run.notes(PAYER2)
+    assert "Make the Glue table over the report" in run.notes(PAYER2)
+    assert "CreateDatabase" in run.notes(PAYER2)
     assert f"The billing data of {PAYER2} is not set up" in run.notes(TWO)
     assert run.links(ONE)["payer role"] == "ok"
     (end,) = [task for task in run.tasks if task.name.endswith("End the run as failed when a host has failed")]
     assert end.failed
     assert end.result["msg"].startswith(f"Not finished: {PAYER2}, {TWO}.")
     assert place.role_arn(TWO) not in {role["Arn"] for role in place.cluster_aws().client("iam").list_roles()["Roles"]}
-    iam.delete_role(RoleName="kubecost-cur-access")
 
 
 def test_a_cluster_that_fails_does_not_stop_the_other_one(place: Installation) -> None:
     """It fails because of a Secret of somebody else, which stays as it is."""
     core = place.core(TWO)
     core.create_namespace({"metadata": {"name": "kubecost"}})
-    theirs = {"metadata": {"name": "cloud-integration"}, "stringData": {"cloud-integration.json": "{}"}}
+    theirs = {"metadata": {"name": "cloud-integration"}, "stringData": {"cloud-integration.json": "no JSON"}}
     core.create_namespaced_secret("kubecost", theirs)
 
     run = place.run("kubecost")
@@ -86,12 +84,12 @@ def test_a_cluster_that_fails_does_not_stop_the_other_one(place: Installation) -
     assert run.rc == 2
     states = {host: run.outcome(host)["state"] for host in (PAYER, PAYER2, ONE, TWO)}
     assert states == {PAYER: "pending", PAYER2: "pending", ONE: "pending", TWO: "failed"}
-    assert "kubecost_cloud_integration_secret: 'cloud-integration'" in run.notes(TWO)
+    assert "secret: 'cloud-integration'" in run.notes(TWO)
     assert "that this collection did not make" in run.notes(TWO)
     assert run.changes[ONE] == []
     assert "Not finished: hosts2." in run.stdout
     secret = core.read_namespaced_secret("cloud-integration", "kubecost")
-    assert base64.b64decode(secret.data["cloud-integration.json"]) == b"{}"
+    assert base64.b64decode(secret.data["cloud-integration.json"]) == b"no JSON"
     core.delete_namespaced_secret("cloud-integration", "kubecost")
 
 

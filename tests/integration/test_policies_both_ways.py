@@ -126,6 +126,19 @@ def test_the_query_passes_with_the_policy(delivered: World, reader: AwsConnectio
     assert query(delivered, reader) == ""
 
 
+def test_the_query_passes_with_the_policy_of_a_workload_in_the_payers_account(
+    delivered: World, reader: AwsConnection, policy: Statements
+) -> None:
+    """The second payer of the account has a table of its own; its statements stand beside those of the first one."""
+    other = policies.billing_data_reader(**delivered.reader_parameters() | {"table": "another"})
+    both = policies.billing_data_workload(reader_statements=[other, policy])
+    delivered.set_reader_policy(both)
+    assert query(delivered, reader) == ""
+    for sid in ("ReadCatalog", "ReadCatalog2"):
+        delivered.set_reader_policy(without(both, sid))
+        assert (query(delivered, reader) == "") == (sid == "ReadCatalog")
+
+
 @pytest.mark.parametrize("sid", [statement["Sid"] for statement in READER])
 def test_the_query_fails_without_each_statement(
     delivered: World, reader: AwsConnection, policy: Statements, sid: str
@@ -292,19 +305,35 @@ def test_customer_keys(gateway_sandbox: Sandbox, option: str, bucket: str, sid: 
     world.payer.client("cur").delete_report_definition(ReportName=world.name)
 
 
-def key_policy() -> Statements:
+def key_policy(billing: Statements | None = None) -> Statements:
     """The key is left to IAM, and AWS Billing may use it."""
     account = {"AWS": f"arn:aws:iam::{PAYER}:root"}
-    return [
-        {"Sid": "Account", "Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"},
-        {
-            "Sid": "Billing",
-            "Effect": "Allow",
-            "Principal": {"Service": "billingreports.amazonaws.com"},
-            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-            "Resource": "*",
-        },
-    ]
+    left = {"Sid": "Account", "Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"}
+    return [left, *(policies.billing_report_key(account_id=PAYER) if billing is None else billing)]
+
+
+def test_billing_delivers_into_an_encrypted_bucket_only_with_each_right_on_the_key(gateway_sandbox: Sandbox) -> None:
+    world = World(gateway_sandbox, f"bill-{uuid.uuid4().hex[:8]}")
+    world.make_buckets()
+    world.make_report()
+    kms = world.payer.client("kms")
+    key = kms.create_key(Policy=text(key_policy()))["KeyMetadata"]["Arn"]
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    world.payer.client("s3").put_bucket_encryption(
+        Bucket=world.report_bucket, ServerSideEncryptionConfiguration={"Rules": [rule]}
+    )
+    good = policies.billing_report_key(account_id=PAYER)
+
+    def delivered(statements: Statements) -> str:
+        kms.put_key_policy(KeyId=key, PolicyName="default", Policy=text(key_policy(statements)))
+        request = {"account_id": PAYER, "report_name": world.name, "months": 1, "rows": 20}
+        return gateway_sandbox.deliver(**request)["status"]
+
+    assert delivered(good) == "SUCCESS"
+    for sid, action in rights(good):
+        assert delivered(without(good, sid, action)) == "ERROR_PERMISSIONS", action
+    assert delivered(policies.billing_report_key(account_id=CLUSTER)) == "ERROR_PERMISSIONS"
+    world.payer.client("cur").delete_report_definition(ReportName=world.name)
 
 
 # --- the chain of roles: assume_role on one side, workload_role_trust on the other
@@ -469,7 +498,8 @@ def test_a_bucket_with_the_policy_is_used_over_tls(delivered: World) -> None:
 def test_every_document_is_tested_here() -> None:
     """A document that is added shows up here."""
     tested = {
-        "account_tags", "assume_role", "billing_data_reader", "billing_report_delivery", "irsa_trust", "tls_only",
-        "workload_role_trust",
+        "account_tags", "assume_role", "billing_data_reader", "billing_data_workload", "billing_report_delivery",
+        "billing_report_key",
+        "irsa_trust", "tls_only", "workload_role_trust",
     }  # fmt: skip
     assert {*policies.POLICIES, *trust.TRUSTS} == tested

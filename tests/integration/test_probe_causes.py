@@ -401,6 +401,10 @@ def test_the_table_does_not_exist(world: World) -> None:
     try:
         broken(prove(world), "table", "it does not exist", "glue_cur_table")
         assert states(prove(world, check_mode=True))["table"] == "pending"
+        # Before the first delivery a crawler has not made its table yet.
+        waiting = prove(world, delivered=False)
+        assert (waiting["state"], states(waiting)["table"]) == ("pending", "pending")
+        assert states(waiting)["query"] == "skipped"
     finally:
         glue.create_table(DatabaseName=world.database, TableInput=world.table_input())
 

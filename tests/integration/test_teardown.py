@@ -103,6 +103,19 @@ def test_the_next_run_finishes_and_keeps_the_data_and_what_is_not_ours(place: In
     assert "Ours" in [statement["Sid"] for statement in trust["Statement"]]
 
 
+def test_the_data_of_a_report_that_stays_stays_too(place: Installation) -> None:
+    """AWS goes on delivering into the bucket."""
+    before = objects(place)
+
+    run = place.run("teardown", extra_vars={"billing_data_delete_data": True})
+
+    assert run.ok, run.report
+    assert f"Kept: the bucket {bucket(place, 'cur')}: AWS delivers the report kubecost into it" in run.notes(PAYER)
+    assert run.writes == []
+    assert objects(place) == before
+    place.payer_aws().client("cur", "us-east-1").delete_report_definition(ReportName="kubecost")
+
+
 def test_with_an_explicit_choice_the_data_goes_and_nothing_else(place: Installation) -> None:
     """A Secret of somebody else, of the same name, stays too."""
     theirs = {"metadata": {"name": "cloud-integration"}, "stringData": {"cloud-integration.json": "{}"}}
@@ -113,7 +126,6 @@ def test_with_an_explicit_choice_the_data_goes_and_nothing_else(place: Installat
     assert run.ok, run.report
     assert place.core().read_namespaced_secret("cloud-integration", "kubecost").metadata.uid == uid
     assert buckets(place) == [bucket(place, "athena")]
-    assert reports(place) == ["kubecost"]
     assert run.changes[CLUSTER] == []
     assert {call["resource"].partition("/")[0] for call in run.calls if call["kind"] == "write"} == {
         bucket(place, "cur")

@@ -25,9 +25,19 @@ if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_p
     _AnsibleCollectionFinder(paths=[str(COLLECTION.parents[2]), *paths])._install()
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _cur_schema as schema  # noqa: E402
-from ansible_collections.kubestrap.aws.plugins.module_utils import policies, trust  # noqa: E402
+from ansible_collections.kubestrap.aws.plugins.module_utils import (  # noqa: E402
+    operator_policies,
+    operator_rbac,
+    policies,
+    trust,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection  # noqa: E402
+from ansible_collections.kubestrap.aws.plugins.module_utils._eks_token import eks_token  # noqa: E402
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_actions import actions_of  # noqa: E402
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeApi  # noqa: E402
+
+# For tests of other files too: only here the collection can be imported before pytest has a sandbox.
+__all__ = ["KubeApi", "actions_of", "eks_token", "operator_policies", "operator_rbac", "policies", "schema", "trust"]
 
 PAYER, CLUSTER = "111111111111", "222222222222"
 ATHENA_REGION, CLUSTER_REGION = "us-east-1", "eu-west-1"

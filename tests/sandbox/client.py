@@ -198,6 +198,10 @@ class Sandbox:
         """Have AWS Billing deliver its reports; options as in sandbox.billing."""
         return self.control("deliver", options)
 
+    def cloud_cost(self, cluster: str, **options: Any) -> dict[str, Any]:
+        """Set what the status page of Kubecost and the logs of its pods say; options as in sandbox.cloud_cost."""
+        return self.control("cloud-cost", {"cluster": cluster, **options})
+
     def faults(self, rules: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """Replace all fault rules; none given: remove them."""
         return self.control("faults", {"rules": [dict(rule) for rule in rules]})

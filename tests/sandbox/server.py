@@ -26,7 +26,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from . import accounts, eks, guardian
+from . import accounts, cloud_cost, eks, guardian
 from .control_plane.cluster import ControlPlane
 from .processes import is_running, start_time
 
@@ -120,6 +120,8 @@ class Server:
         self.gateway.control("/_sandbox/state")(lambda _body: self._shown())
         self.gateway.control("/_sandbox/accounts", "POST")(self._add_account)
         self.gateway.control("/_sandbox/clusters", "POST")(self._add_cluster)
+        pages = cloud_cost.CloudCost(self.planes, self.state["clusters"], self.gateway)
+        self.gateway.control("/_sandbox/cloud-cost", "POST")(pages.set)
         self.gateway.control("/_sandbox/clusters/remove", "POST")(self._remove_cluster)
 
     def _shown(self) -> dict[str, Any]:

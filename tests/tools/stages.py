@@ -69,5 +69,5 @@ STAGES = (
         minutes=20, check=False,
     ),
     pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (ten minutes)",
-                 "tests/integration", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", minutes=45),
+                 "tests/integration", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", minutes=60),
 )  # fmt: skip

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files that AWS puts beside the data of a report: manifest, create-table SQL, crawler template.
 
-Shapes: AWS Cost and Usage Reports guide, "Querying Cost and Usage Reports using Amazon Athena". The crawler template is
-a skeleton: the resources, names and properties that AWS generates, with the Lambda functions' code left out.
+Shapes: AWS Cost and Usage Reports guide, "Querying Cost and Usage Reports using Amazon Athena". The crawler template
+has the resources, names and properties that AWS generates, and of the Lambda functions' code only its first line.
 """
 
 from __future__ import annotations
@@ -86,11 +86,15 @@ def create_table_sql(layout: Layout, columns: list[Column]) -> bytes:
 
 
 def crawler_template(layout: Layout) -> bytes:
-    """crawler-cfn.yml, as a skeleton of what AWS generates for a report with the ATHENA artifact."""
+    """crawler-cfn.yml, as AWS generates it for a report with the ATHENA artifact; dates stand there without quotes."""
     database = f"athenacurcfn_{layout.table}"
     parquet = "org.apache.hadoop.hive.ql.io.parquet"
+    data = f"{layout.root}/{layout.name}"
+    rights = _CRAWLER_RIGHTS.format(objects=f"{layout.bucket}/{data}*")
+    of_bucket = _right("s3:PutBucketNotification", f"!Sub 'arn:${{AWS::Partition}}:s3:::{layout.bucket}'")
     return f"""AWSTemplateFormatVersion: 2010-09-09
 Resources:
+
   AWSCURDatabase:
     Type: 'AWS::Glue::Database'
     Properties:
@@ -98,48 +102,17 @@ Resources:
         Name: '{database}'
       CatalogId: !Ref AWS::AccountId
 
-  AWSCURCrawlerComponentFunction:
-    Type: 'AWS::IAM::Role'
-    Properties:
-      AssumeRolePolicyDocument:
-        Version: '2012-10-17'
-        Statement:
-          - Effect: Allow
-            Principal:
-              Service:
-                - glue.amazonaws.com
-            Action:
-              - 'sts:AssumeRole'
-      Path: /
-      ManagedPolicyArns:
-        - !Sub arn:${{AWS::Partition}}:iam::aws:policy/service-role/AWSGlueServiceRole
-      Policies:
-        - PolicyName: AWSCURCrawlerComponentFunction
-          PolicyDocument:
-            Version: '2012-10-17'
-            Statement:
-              - Effect: Allow
-                Action:
-                  - 'glue:UpdateDatabase'
-                  - 'glue:UpdatePartition'
-                  - 'glue:CreateTable'
-                  - 'glue:UpdateTable'
-                  - 'glue:ImportCatalogToGlue'
-                Resource: '*'
-              - Effect: Allow
-                Action:
-                  - 's3:GetObject'
-                  - 's3:PutObject'
-                Resource: !Sub arn:${{AWS::Partition}}:s3:::{layout.bucket}/{layout.root}/{layout.name}*
+{_role("AWSCURCrawlerComponentFunction", "glue", rights, _GLUE_SERVICE)}
         - PolicyName: AWSCURKMSDecryption
           PolicyDocument:
-            Version: '2012-10-17'
+            Version: 2012-10-17
             Statement:
               - Effect: Allow
                 Action:
                   - 'kms:Decrypt'
                 Resource: '*'
 
+{_role("AWSCURCrawlerLambdaExecutor", "lambda", _right("glue:StartCrawler", "'*'"))}
   AWSCURCrawler:
     Type: 'AWS::Glue::Crawler'
     DependsOn:
@@ -152,7 +125,7 @@ Resources:
       DatabaseName: !Ref AWSCURDatabase
       Targets:
         S3Targets:
-          - Path: 's3://{layout.bucket}/{layout.root}/{layout.name}'
+          - Path: 's3://{layout.bucket}/{data}'
             Exclusions:
               - '**.json'
               - '**.yml'
@@ -163,6 +136,31 @@ Resources:
       SchemaChangePolicy:
         UpdateBehavior: UPDATE_IN_DATABASE
         DeleteBehavior: DELETE_FROM_DATABASE
+
+{_function("AWSCURInitializer", "AWSCURCrawler", "AWSCURCrawlerLambdaExecutor")}
+  AWSStartCURCrawler:
+    Type: 'Custom::AWSStartCURCrawler'
+    Properties:
+      ServiceToken: !GetAtt AWSCURInitializer.Arn
+
+  AWSS3CUREventLambdaPermission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: 'lambda:InvokeFunction'
+      FunctionName: !GetAtt AWSCURInitializer.Arn
+      Principal: 's3.amazonaws.com'
+      SourceAccount: !Ref AWS::AccountId
+      SourceArn: !Sub 'arn:${{AWS::Partition}}:s3:::{layout.bucket}'
+
+{_role("AWSS3CURLambdaExecutor", "lambda", of_bucket)}
+{_function("AWSS3CURNotification", "AWSS3CUREventLambdaPermission", "AWSS3CURLambdaExecutor")}
+  AWSPutS3CURNotification:
+    Type: 'Custom::AWSPutS3CURNotification'
+    Properties:
+      ServiceToken: !GetAtt AWSS3CURNotification.Arn
+      TargetLambdaArn: !GetAtt AWSCURInitializer.Arn
+      BucketName: '{layout.bucket}'
+      ReportKey: '{data}'
 
   AWSCURReportStatusTable:
     Type: 'AWS::Glue::Table'
@@ -183,3 +181,69 @@ Resources:
             SerializationLibrary: '{parquet}.serde.ParquetHiveSerDe'
           Location: 's3://{layout.bucket}/{layout.root}/cost_and_usage_data_status/'
 """.encode()
+
+
+_GLUE_SERVICE = """
+      ManagedPolicyArns:
+        - !Sub 'arn:${AWS::Partition}:iam::aws:policy/service-role/AWSGlueServiceRole'"""
+_CRAWLER_RIGHTS = """              - Effect: Allow
+                Action:
+                  - 'glue:UpdateDatabase'
+                  - 'glue:UpdatePartition'
+                  - 'glue:CreateTable'
+                  - 'glue:UpdateTable'
+                  - 'glue:ImportCatalogToGlue'
+                Resource: '*'
+              - Effect: Allow
+                Action:
+                  - 's3:GetObject'
+                  - 's3:PutObject'
+                Resource: !Sub 'arn:${{AWS::Partition}}:s3:::{objects}'"""
+
+
+def _right(action: str, resource: str) -> str:
+    """A statement of a policy in the template."""
+    return f"""              - Effect: Allow
+                Action:
+                  - '{action}'
+                Resource: {resource}"""
+
+
+def _role(name: str, service: str, rights: str, managed: str = "") -> str:
+    """A role of the template that a service takes."""
+    return f"""  {name}:
+    Type: 'AWS::IAM::Role'
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: 2012-10-17
+        Statement:
+          - Effect: Allow
+            Principal:
+              Service:
+                - {service}.amazonaws.com
+            Action:
+              - 'sts:AssumeRole'
+      Path: /{managed}
+      Policies:
+        - PolicyName: {name}
+          PolicyDocument:
+            Version: 2012-10-17
+            Statement:
+{rights}"""
+
+
+def _function(name: str, after: str, role: str) -> str:
+    """A Lambda function of the template: it cannot be made any more, for its runtime has ended."""
+    return f"""  {name}:
+    Type: 'AWS::Lambda::Function'
+    DependsOn: {after}
+    Properties:
+      Code:
+        ZipFile: >
+          const AWS = require('aws-sdk');
+      Handler: 'index.handler'
+      Timeout: 30
+      Runtime: nodejs16.x
+      ReservedConcurrentExecutions: 1
+      Role: !GetAtt {role}.Arn
+"""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from sandbox.client import SandboxError
 from sandbox.tests.billing_tools import delivered_table, failure, rows, run, unique
 
 MONTHS = [["3"], ["4"], ["5"]]
@@ -45,6 +46,27 @@ def test_projection_describes_the_partitions(gateway, athena, table):
     assert months(athena, table, name) == []
     name = another(gateway, table, {**table.projection(), "projection.month.interval": "2"})
     assert months(athena, table, name) == [["3"], ["5"]]
+
+
+def test_projections_can_be_made_blind(gateway, athena, table):
+    """What a table whose projection does not fit its files would show; registered partitions are seen all the same."""
+    registered = another(gateway, table, {"projection.enabled": "false"})
+    folder = f"{table.location}year=2024/month=5/"
+    storage = {**table.input(registered)["StorageDescriptor"], "Location": folder}
+    gateway.client("glue", "payer").create_partition(
+        DatabaseName=table.database,
+        TableName=registered,
+        PartitionInput={"Values": ["2024", "5"], "StorageDescriptor": storage},
+    )
+    gateway.settings({"athena_partition_projection": False})
+    try:
+        assert months(athena, table, table.name) == []
+        assert months(athena, table, registered) == [["5"]]
+    finally:
+        gateway.settings({"athena_partition_projection": True})
+    assert months(athena, table, table.name) == MONTHS
+    with pytest.raises(SandboxError, match="true or false"):
+        gateway.settings({"athena_partition_projection": "no"})
 
 
 def test_padded_months_find_nothing(gateway, athena, table):

@@ -71,6 +71,23 @@ def test_enforced_location_wins(gateway, athena, table):
         assert execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{mine}/group/")
 
 
+def test_managed_results_have_no_place_in_s3(athena, table):
+    name = workgroup(athena, ManagedQueryResultsConfiguration={"Enabled": True})
+    place = {"OutputLocation": f"s3://{table.results}/"}
+    with refused("InvalidRequestException", "ManagedQueryResultsConfiguration and ResultConfiguration cannot be set"):
+        run(athena, table, "SELECT 1", WorkGroup=name, ResultConfiguration=place)
+    execution = run(athena, table, "SELECT 1", WorkGroup=name, ResultConfiguration={})
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    assert "ResultConfiguration" not in execution
+    found = athena.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+    assert len(found["ResultSet"]["Rows"]) == 2
+    with refused("InvalidRequestException", "managed query results"):
+        athena.update_work_group(WorkGroup=name, ConfigurationUpdates={"ResultConfigurationUpdates": place})
+    off = {"ManagedQueryResultsConfigurationUpdates": {"Enabled": False}, "ResultConfigurationUpdates": place}
+    athena.update_work_group(WorkGroup=name, ConfigurationUpdates=off)
+    assert run(athena, table, "SELECT 1", WorkGroup=name)["Status"]["State"] == "SUCCEEDED"
+
+
 def test_results_bucket_must_be_there(athena, table):
     with refused("InvalidRequestException", "Unable to verify/create output bucket no-such-bucket-y"):
         run(athena, table, "SELECT 1", ResultConfiguration={"OutputLocation": "s3://no-such-bucket-y/"})

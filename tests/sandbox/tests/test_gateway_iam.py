@@ -293,9 +293,27 @@ def test_simulation_of_a_role_knows_its_boundary(gateway: Any) -> None:
     )
     results = iam.simulate_principal_policy(PolicySourceArn=arn, ActionNames=["s3:GetObject", "iam:ListRoles"])
     assert [result["EvalDecision"] for result in results["EvaluationResults"]] == ["allowed", "implicitDeny"]
+    details = [result["PermissionsBoundaryDecisionDetail"] for result in results["EvaluationResults"]]
+    assert [detail["AllowedByPermissionsBoundary"] for detail in details] == [True, False]
+    assert "OrganizationsDecisionDetail" not in results["EvaluationResults"][0]
     missing = f"arn:aws:iam::{CLUSTER}:role/missing"
     error = refused(iam.simulate_principal_policy, PolicySourceArn=missing, ActionNames=["s3:GetObject"])
     assert error.code == "NoSuchEntity"
+
+
+def test_simulation_says_what_the_organisation_denies_and_which_keys_it_was_not_given(gateway: Any) -> None:
+    iam = gateway.client("iam", CLUSTER)
+    in_europe = {**allow("s3:*", "*"), "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}}
+    arn = make_role(gateway, CLUSTER, [ROOT], [in_europe, allow("iam:*", "*")])
+    forbidden = {"Statement": [{**allow("iam:CreateRole", "*"), "Effect": "Deny"}]}
+    gateway.control("/_sandbox/settings", {"organization_policies": [forbidden]})
+    results = iam.simulate_principal_policy(PolicySourceArn=arn, ActionNames=["s3:GetObject", "iam:CreateRole"])
+    gateway.control("/_sandbox/settings", {"organization_policies": []})
+    reading, creating = results["EvaluationResults"]
+    assert (reading["EvalDecision"], reading["MissingContextValues"]) == ("implicitDeny", ["aws:RequestedRegion"])
+    assert (creating["EvalDecision"], creating["MissingContextValues"]) == ("explicitDeny", [])
+    allowed = [result["OrganizationsDecisionDetail"]["AllowedByOrganizations"] for result in (reading, creating)]
+    assert allowed == [True, False]
 
 
 def test_oidc_providers(gateway: Any) -> None:

@@ -45,12 +45,17 @@ class Target:
         return buckets.split_url(self.location)[0]
 
 
-def target_of(request: dict[str, Any], workgroup: dict[str, Any]) -> Target:
+def target_of(request: dict[str, Any], workgroup: dict[str, Any]) -> Target | None:
     """Where the results of a StartQueryExecution go; an enforced configuration of the workgroup wins over the client's.
 
-    A workgroup without location leaves it to the client, enforced or not.
+    A workgroup without location leaves it to the client, enforced or not. ``None``: Athena keeps them itself (managed
+    query results), and then no client may name a place (opencost/opencost#3257 has AWS' text).
     """
     mine, group = request.get("ResultConfiguration") or {}, workgroup.get("ResultConfiguration") or {}
+    if (workgroup.get("ManagedQueryResultsConfiguration") or {}).get("Enabled"):
+        if mine:
+            raise BadRequest("ManagedQueryResultsConfiguration and ResultConfiguration cannot be set together.")
+        return None
     given = mine.get("OutputLocation")
     if given is not None:
         _demand_location(given)
@@ -67,6 +72,15 @@ def target_of(request: dict[str, Any], workgroup: dict[str, Any]) -> Target:
     return Target(
         location.rstrip("/") + "/", chosen.get("EncryptionConfiguration") or {}, chosen.get("ExpectedBucketOwner") or ""
     )
+
+
+def shown(target: Target, key: str) -> dict[str, Any]:
+    """The ResultConfiguration of an execution."""
+    return {
+        "OutputLocation": f"s3://{target.bucket}/{key}",
+        **({"EncryptionConfiguration": target.encryption} if target.encryption else {}),
+        **({"ExpectedBucketOwner": target.expected_owner} if target.expected_owner else {}),
+    }
 
 
 def _demand_location(location: str) -> None:

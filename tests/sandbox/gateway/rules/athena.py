@@ -14,7 +14,7 @@ import time
 import uuid
 from typing import Any
 
-from ..athena import results, sql
+from ..athena import projection, results, sql
 from ..athena.catalog import Catalog
 from ..athena.engine import Engine, Result
 from ..athena.errors import BadRequest, QueryCancelled, QueryFailed
@@ -32,8 +32,14 @@ def _refused(call: Call, text: str, code: str = "INVALID_INPUT") -> Response:
 
 
 def setup(gateway: Any) -> None:
-    """Define the setting `athena_query_seconds`: how long each query is RUNNING before the engine begins."""
+    """Define the settings.
+
+    `athena_query_seconds`: how long each query is RUNNING before the engine begins. `athena_partition_projection`:
+    whether projections find their partitions; false shows what a table over another layout than its own would.
+    """
     gateway.define_setting("athena_query_seconds", 0, lambda: float(gateway.settings["athena_query_seconds"]))
+    name = "athena_partition_projection"
+    gateway.define_setting(name, True, lambda: projection.switch(gateway.settings[name]))
 
 
 @before("athena", "StartQueryExecution")
@@ -71,23 +77,24 @@ def _prepare(call: Call) -> tuple[dict[str, Any], Any]:
         raise BadRequest(f"WorkGroup {name} is disabled.")
     text = params.get("QueryString") or ""
     configuration = workgroup.get("Configuration") or {}
-    target = results.target_of(params, configuration)
+    target = results.target_of(params, configuration)  # None: Athena keeps the results itself
     context = params.get("QueryExecutionContext") or {}
     database = (context.get("Database") or "default").lower()
     ddl = athena._parse_ddl(text)
     query = None if ddl is not None else sql.parse(text, params.get("ExecutionParameters"))
-    results.verify_bucket(call, target)
     query_id = str(uuid.uuid4())
-    key = results.buckets.split_url(target.location)[1] + query_id + (".csv" if query is not None else ".txt")
+    key = query_id + (".csv" if query is not None else ".txt")
+    if target is None:
+        place: dict[str, Any] = {"ManagedQueryResultsConfiguration": {"Enabled": True}}
+    else:
+        results.verify_bucket(call, target)
+        key = results.buckets.split_url(target.location)[1] + key
+        place = {"ResultConfiguration": results.shown(target, key)}
     execution = {
         "QueryExecutionId": query_id,
         "Query": text,
         "StatementType": "DML" if query is not None else "DDL",
-        "ResultConfiguration": {
-            "OutputLocation": f"s3://{target.bucket}/{key}",
-            **({"EncryptionConfiguration": target.encryption} if target.encryption else {}),
-            **({"ExpectedBucketOwner": target.expected_owner} if target.expected_owner else {}),
-        },
+        **place,
         "QueryExecutionContext": {"Database": database, "Catalog": context.get("Catalog", "AwsDataCatalog").lower()},
         "Status": {"State": "QUEUED", "SubmissionDateTime": time.time()},
         "Statistics": {
@@ -109,6 +116,8 @@ def _prepare(call: Call) -> tuple[dict[str, Any], Any]:
             found = _run_ddl(call, ddl, database)
         else:
             found = Engine(call, text, database, int(configuration.get("BytesScannedCutoffPerQuery") or 0)).run(query)
+        if target is None:
+            return found
         bucket = results.demand_writable(call, target, key)
         if execution["Status"]["State"] == "RUNNING":  # not stopped meanwhile
             headers = results.encryption_headers(target)
@@ -193,7 +202,8 @@ def get_results(call: Call, _gateway: Any) -> Response:
         return _refused(call, f"MaxResults is more than maximum allowed length 1000. Given: {size}")
     if not token.isdigit():
         return _refused(call, "Invalid NextToken")
-    denied = results.read_denied(call, execution["ResultConfiguration"]["OutputLocation"])
+    location = execution.get("ResultConfiguration", {}).get("OutputLocation")
+    denied = results.read_denied(call, location) if location else None
     if denied is not None:
         return access_denied(call, denied.action, denied.resource)
     found, following = results.page(execution["_result"], int(token), size)

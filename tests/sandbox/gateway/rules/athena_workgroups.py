@@ -25,7 +25,6 @@ _PLAIN_FIELDS = (
     "ExecutionRole",
     "AdditionalConfiguration",
     "EnableMinimumEncryptionConfiguration",
-    "ManagedQueryResultsConfiguration",
 )
 
 
@@ -73,18 +72,16 @@ def update(call: Call, _gateway: Any) -> Response | None:
         return _refused(call, f"WorkGroup {call.params.get('WorkGroup')} is not found.")
     updates = call.params.get("ConfigurationUpdates") or {}
     configuration = dict(stored.get("Configuration") or {})
-    result = dict(configuration.get("ResultConfiguration") or {})
-    changes = updates.get("ResultConfigurationUpdates") or {}
-    for name in _RESULT_FIELDS:
-        if changes.get(f"Remove{name}"):
-            if name in changes:
-                return _refused(call, f"Remove{name} and {name} cannot both be set")
-            result.pop(name, None)
-        elif name in changes:
-            result[name] = changes[name]
+    try:
+        result = _updated_result(configuration, updates.get("ResultConfigurationUpdates") or {})
+    except ValueError as error:
+        return _refused(call, str(error))
     for name in _PLAIN_FIELDS:
         if name in updates:
             configuration[name] = updates[name]
+    if "ManagedQueryResultsConfigurationUpdates" in updates:
+        managed = configuration.get("ManagedQueryResultsConfiguration") or {}
+        configuration["ManagedQueryResultsConfiguration"] = managed | updates["ManagedQueryResultsConfigurationUpdates"]
     if updates.get("RemoveBytesScannedCutoffPerQuery"):
         if "BytesScannedCutoffPerQuery" in updates:
             return _refused(call, "RemoveBytesScannedCutoffPerQuery and BytesScannedCutoffPerQuery cannot both be set")
@@ -102,6 +99,19 @@ def update(call: Call, _gateway: Any) -> Response | None:
         if name in call.params:
             stored[name] = call.params[name]
     return json_response({})
+
+
+def _updated_result(configuration: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The ResultConfiguration after ResultConfigurationUpdates; ValueError: it says two things at once."""
+    result = dict(configuration.get("ResultConfiguration") or {})
+    for name in _RESULT_FIELDS:
+        if changes.get(f"Remove{name}"):
+            if name in changes:
+                raise ValueError(f"Remove{name} and {name} cannot both be set")
+            result.pop(name, None)
+        elif name in changes:
+            result[name] = changes[name]
+    return result
 
 
 @before("athena", "DeleteWorkGroup")

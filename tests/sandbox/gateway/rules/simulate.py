@@ -4,7 +4,8 @@
 """SimulateCustomPolicy and SimulatePrincipalPolicy, by the evaluator that decides real calls.
 
 MiniStack looks at the first resource only, knows no context entries, no boundary and no role with a path. As on AWS a
-condition key has the value that the caller gives, or none. Source: AWS API reference of IAM, SimulatePrincipalPolicy.
+condition key has the value that the caller gives, or none, and the answer says which keys were not given, and whether
+the boundary and the organisation's policies allow it. Source: AWS API reference of IAM, SimulatePrincipalPolicy.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ..call import Call, Response, xml_response
 from .evaluator import SIMULATED, organization_limits
 from .registry import before
 
+# Condition keys that the simulator knows by itself.
+_KNOWN = {"aws:principalarn", "aws:currenttime", "aws:epochtime"}
 _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "implicitDeny"}
 
 
@@ -31,7 +34,8 @@ class _Subject:
     account: str
     kind: str
     policies: list[Any]
-    limits: list[Any]
+    boundary: list[Any]
+    organization: list[Any]
 
 
 @before("iam", "SimulateCustomPolicy", "SimulatePrincipalPolicy")
@@ -42,7 +46,7 @@ def simulate(call: Call, _gateway: Any) -> Response:
     given = [parse_policy_document(document) for document in _members(call.params, "PolicyInputList")]
     boundary = [parse_policy_document(text) for text in _members(call.params, "PermissionsBoundaryPolicyInputList")]
     if call.operation == "SimulateCustomPolicy":
-        subject = _Subject(f"arn:aws:iam::{call.account_id}:user/simulated", call.account_id, "User", [], [])
+        subject = _Subject(f"arn:aws:iam::{call.account_id}:user/simulated", call.account_id, "User", [], [], [])
     else:
         found = _principal(call.params.get("PolicySourceArn", ""), call.account_id)
         if found is None:
@@ -66,9 +70,9 @@ def simulate(call: Call, _gateway: Any) -> Response:
                 region=call.region,
                 service_context=context,
             )
-            result = evaluate(
-                subject_context, [*subject.policies, *given], *subject.limits, *([boundary] if boundary else [])
-            )
+            own = [*subject.policies, *given]
+            limits = [*subject.boundary, *([boundary] if boundary else [])]
+            result = evaluate(subject_context, own, *limits, *subject.organization)
             matched = (
                 f"<member><SourcePolicyId>{escape(result.matched_sid or 'PolicyInputList.1')}</SourcePolicyId></member>"
                 if result.decision != "ImplicitDeny"
@@ -77,7 +81,12 @@ def simulate(call: Call, _gateway: Any) -> Response:
             results.append(
                 f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>{escape(resource)}"
                 f"</EvalResourceName><EvalDecision>{_DECISIONS[result.decision]}</EvalDecision><MatchedStatements>{matched}"
-                "</MatchedStatements><MissingContextValues></MissingContextValues></member>"
+                f"</MatchedStatements>{_missing_keys(subject_context, [own, *limits, *subject.organization])}"
+                + _detail(
+                    "OrganizationsDecisionDetail", "AllowedByOrganizations", subject_context, subject.organization
+                )
+                + _detail("PermissionsBoundaryDecisionDetail", "AllowedByPermissionsBoundary", subject_context, limits)
+                + "</member>"
             )
     return xml_response(
         f'<{call.operation}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><{call.operation}Result>'
@@ -103,10 +112,45 @@ def _principal(arn: str, account: str) -> _Subject | None:
     entity = store.get(name)
     if entity is None or entity["Arn"] != arn:
         return None
-    limits = iam_evaluator._permissions_boundary(store, name, account)
-    subject = _Subject(arn, account, kind, gather(name, account), limits)
-    limits.extend(organization_limits(subject))
+    subject = _Subject(
+        arn,
+        account,
+        kind,
+        gather(name, account),
+        iam_evaluator._permissions_boundary(store, name, account),
+        [],
+    )
+    subject.organization.extend(organization_limits(subject))
     return subject
+
+
+def _missing_keys(context: Any, layers: list[Any]) -> str:
+    """The condition keys of statements about this action and resource that the caller gave no value for."""
+    from ministack.core.iam_evaluator import _action_matches, _resource_matches
+
+    found = {
+        key
+        for layer in layers
+        for statements in layer
+        for statement in statements
+        if _action_matches(context.action, statement.actions, statement.not_actions)
+        and _resource_matches(context.resource_arn, statement.resources, statement.not_resources)
+        for conditions in statement.conditions.values()
+        for key in conditions
+        if key.lower() not in context.service_context and key.lower() not in _KNOWN
+    }
+    members = "".join(f"<member>{escape(key)}</member>" for key in sorted(found))
+    return f"<MissingContextValues>{members}</MissingContextValues>"
+
+
+def _detail(name: str, member: str, context: Any, limits: list[Any]) -> str:
+    """Whether these limits alone allow it; nothing when there are none."""
+    from ministack.core.iam_evaluator import evaluate
+
+    if not limits:
+        return ""
+    allowed = all(evaluate(context, limit).decision == "Allow" for limit in limits)
+    return f"<{name}><{member}>{'true' if allowed else 'false'}</{member}></{name}>"
 
 
 def _members(params: dict[str, str], name: str) -> list[str]:

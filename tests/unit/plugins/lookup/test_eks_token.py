@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -43,3 +44,21 @@ def test_an_unknown_profile() -> None:
 def test_what_is_not_the_name_of_a_cluster(name: str) -> None:
     with pytest.raises(AnsibleLookupError, match="is not the name of an EKS cluster"):
         lookup(name, region="eu-west-1", **KEYS)
+
+
+def test_a_role_is_assumed_for_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Connection:
+        def __init__(self, *_arguments: Any, assume_role: dict[str, str]) -> None:
+            asked.append(assume_role)
+
+    plugin = sys.modules[type(lookup_loader.get("kubestrap.aws.eks_token")).__module__]
+    monkeypatch.setattr(plugin, "AwsConnection", Connection)
+    monkeypatch.setattr(plugin, "eks_token", lambda *_: "token")
+    role = "arn:aws:iam::222222222222:role/operator"
+
+    assert lookup("demo", region="eu-west-1", assume_role_arn=role, assume_role_external_id="4711", **KEYS) == ["token"]
+    lookup("demo", region="eu-west-2", assume_role_arn="", **KEYS)
+
+    assert asked == [{"RoleArn": role, "ExternalId": "4711", "RoleSessionName": "kubestrap.aws"}, {}]

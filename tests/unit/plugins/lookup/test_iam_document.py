@@ -59,7 +59,7 @@ def test_a_parameter_of_another_document_is_unknown_to_this_one() -> None:
 
 
 def test_optional_parameters_are_named() -> None:
-    with pytest.raises(AnsibleLookupError, match="and may take report_kms_key_arn, results_kms_key_arn"):
+    with pytest.raises(AnsibleLookupError, match="and may take base_tables, report_kms_key_arn, results_kms_key_arn"):
         lookup("billing_data_reader")
 
 

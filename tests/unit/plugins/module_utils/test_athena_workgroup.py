@@ -369,3 +369,32 @@ def test_the_location_is_checked_with_the_settings() -> None:
 def test_the_arn() -> None:
     assert workgroup_arn("aws", "us-east-1", "111111111111", NAME) == ARN
     assert workgroup_arn("aws-cn", "cn-north-1", "111111111111", NAME).startswith("arn:aws-cn:athena:cn-north-1:")
+
+
+def test_managed_results_are_turned_off_with_a_location() -> None:
+    now = current(managed_query_results=True, output_location=None, effective_output_location=None)
+    plan = present(now, managed_query_results=False, output_location="s3://acme-results/kubecost/")
+    ((method, params),) = calls(plan)
+    assert method == "update_work_group"
+    assert params["ConfigurationUpdates"] == {
+        "ManagedQueryResultsConfigurationUpdates": {"Enabled": False},
+        "ResultConfigurationUpdates": {"OutputLocation": "s3://acme-results/kubecost/"},
+    }
+    assert plan.after["effective_output_location"] == "s3://acme-results/kubecost/"
+    assert present(plan.after, managed_query_results=False).changes == []
+
+
+def test_managed_results_are_turned_on_without_one() -> None:
+    plan = present(current(), managed_query_results=True)
+    ((_method, params),) = calls(plan)
+    assert params["ConfigurationUpdates"] == {
+        "ManagedQueryResultsConfigurationUpdates": {"Enabled": True},
+        "ResultConfigurationUpdates": {"RemoveOutputLocation": True},
+    }
+    assert (plan.after["output_location"], plan.after["effective_output_location"]) == (None, None)
+    assert present(plan.after, managed_query_results=True).changes == []
+    new = present(None, managed_query_results=True)
+    assert calls(new)[0][1]["Configuration"]["ManagedQueryResultsConfiguration"] == {"Enabled": True}
+    assert new.after["managed_query_results"]
+    with pytest.raises(AnsibleAWSError, match="cannot be set with managed query results"):
+        Settings(managed_query_results=True, output_location="s3://acme-results/").check()

@@ -11,7 +11,11 @@ from pathlib import Path
 import botocore.config
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection, partition_of
+from ansible_collections.kubestrap.aws.plugins.module_utils._connection import (
+    AwsConnection,
+    partition_of,
+    role_to_assume,
+)
 from botocore.stub import Stubber
 
 KEYS = {"aws_access_key_id": "not-a-key-id", "aws_secret_access_key": "not-a-secret-key"}
@@ -152,3 +156,68 @@ def test_the_credentials_are_those_that_the_clients_sign_with() -> None:
 
 def test_without_credentials_there_are_none() -> None:
     assert AwsConnection(region="eu-west-1").credentials is None
+
+
+ROLE = "arn:aws:iam::222222222222:role/operator"
+TAKEN = {"AccessKeyId": "taken-key-id", "SecretAccessKey": "taken-secret-key", "SessionToken": "taken-token"}
+
+
+class Sts:
+    """Answers AssumeRole, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+
+    def assume_role(self, **parameters: str) -> dict[str, dict[str, str]]:
+        self.asked.append(parameters)
+        return {"Credentials": TAKEN}
+
+
+def with_sts(connection: AwsConnection, monkeypatch: pytest.MonkeyPatch) -> Sts:
+    """The first client of STS that the session makes, which is the one that assumes the role, is ours."""
+    sts, make = Sts(), connection.session.client
+
+    def client(service: str, **options: object) -> object:
+        return sts if service == "sts" and "aws_session_token" not in options else make(service, **options)
+
+    monkeypatch.setattr(connection.session, "client", client)
+    return sts
+
+
+def test_a_role_of_the_environment_is_assumed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBESTRAP_ASSUME_ROLE_ARN", ROLE)
+    monkeypatch.setenv("KUBESTRAP_ASSUME_ROLE_EXTERNAL_ID", "4711")
+    monkeypatch.setenv("KUBESTRAP_ASSUME_ROLE_SESSION_NAME", "")
+    connection = connect()
+    sts = with_sts(connection, monkeypatch)
+
+    for service in ("s3", "iam", "sts"):
+        assert connection.client(service)._get_credentials().token == "taken-token"
+
+    assert connection.credentials.token == "taken-token"
+    assert sts.asked == [{"RoleArn": ROLE, "ExternalId": "4711", "RoleSessionName": "kubestrap.aws"}]
+
+
+def test_a_role_that_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lookup gives its own; it runs beside the tasks, whose environment it does not see."""
+    monkeypatch.setenv("KUBESTRAP_ASSUME_ROLE_ARN", "arn:aws:iam::333333333333:role/other")
+    connection = connect(assume_role={"RoleArn": ROLE, "RoleSessionName": "me"})
+    sts = with_sts(connection, monkeypatch)
+
+    assert connection.credentials.access_key == "taken-key-id"
+    assert sts.asked == [{"RoleArn": ROLE, "RoleSessionName": "me"}]
+    assert connect(assume_role={}).credentials.access_key == "not-a-key-id"
+
+
+def test_another_session_does_not_take_the_role_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connect(assume_role={"RoleArn": ROLE, "RoleSessionName": "me"})
+    sts = with_sts(connection, monkeypatch)
+
+    other = connection.with_credentials({**TAKEN, "SessionToken": "chained-token"})
+
+    assert other.client("athena")._get_credentials().token == "chained-token"
+    assert sts.asked == []
+
+
+def test_without_an_arn_no_role_is_meant() -> None:
+    assert role_to_assume({"KUBESTRAP_ASSUME_ROLE_EXTERNAL_ID": "4711", "KUBESTRAP_ASSUME_ROLE_ARN": ""}) == {}

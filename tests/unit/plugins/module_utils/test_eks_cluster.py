@@ -18,6 +18,7 @@ ANSWER = {
     "certificateAuthority": {"data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"},
     "identity": {"oidc": {"issuer": ISSUER}},
     "accessConfig": {"authenticationMode": "API"},
+    "resourcesVpcConfig": {"endpointPublicAccess": False, "endpointPrivateAccess": True, "publicAccessCidrs": []},
     "tags": {"team": "platform"},
 }
 
@@ -32,6 +33,8 @@ def test_an_active_cluster() -> None:
         "certificate_authority_data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
         "issuer": ISSUER,
         "oidc_provider_arn": "arn:aws:iam::222222222222:oidc-provider/" + ISSUER.removeprefix("https://"),
+        "endpoint_public_access": False,
+        "public_access_cidrs": [],
         "version": "1.36",
         "status": "ACTIVE",
         "authentication_mode": "API",

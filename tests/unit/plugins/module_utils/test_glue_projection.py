@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils._glue_projection import (
     check_first_year,
+    projection_problems,
     settings_of,
     wanted_parameters,
 )
@@ -136,3 +137,22 @@ def test_a_first_year_without_reports(year: int) -> None:
 @pytest.mark.parametrize("year", [None, 2010, 2026])
 def test_a_first_year(year: int | None) -> None:
     check_first_year("first_year", year, 2026)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({}, ""),
+        ({"projection.enabled": "false"}, ""),
+        (NEW, ""),
+        (with_settings("year", type="injected"), ""),
+        (with_settings("year", type="integer", range="2018,2025"), "its projection of year does not cover 2026"),
+        (with_settings("year", type="integer", range="2027,2099"), "its projection of year does not cover 2026"),
+        (with_settings("month", type="integer", range="1,12", digits="2"), "without a leading zero"),
+        (with_settings("month", type="enum", values="01,02,03,04,05,06,07,08,09,10,11,12"), "without a leading zero"),
+        ({"projection.enabled": "TRUE"}, "month"),
+    ],
+)
+def test_why_a_projection_finds_nothing(parameters: dict[str, str], said: str) -> None:
+    found = " ".join(projection_problems(parameters, 2026))
+    assert (said in found) if said else not found

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils import _glue_table
 from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection
 from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
     Delivery,
@@ -21,6 +22,8 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
     _database_tags,
     _has_other_tables,
     check_glue_name,
+    delivery_of,
+    keeps_partitions,
     read,
     read_delivery,
     read_tables,
@@ -100,6 +103,27 @@ def test_a_report_that_stopped_long_ago_was_delivered() -> None:
     assert found.period == "2023-12"
 
 
+@pytest.mark.parametrize(
+    ("period", "today", "stopped"),
+    [
+        ("2026-01", datetime.date(2026, 1, 31), False),
+        ("2026-01", datetime.date(2026, 2, 3), False),
+        ("2026-01", datetime.date(2026, 2, 4), True),
+        ("2025-12", datetime.date(2026, 1, 1), False),
+        ("2024-03", datetime.date(2026, 1, 1), True),
+    ],
+)
+def test_a_report_has_stopped_when_a_month_is_missing_for_days(
+    period: str, today: datetime.date, stopped: bool
+) -> None:
+    facts = delivery_of(Delivery(period, []), today)
+    assert facts == {"delivered": True, "delivered_period": period, "delivery_stopped": stopped}
+
+
+def test_what_was_never_delivered_has_not_stopped() -> None:
+    assert delivery_of(None, datetime.date(2026, 1, 1))["delivery_stopped"] is False
+
+
 def test_a_folder_without_a_manifest() -> None:
     objects = Objects({DECEMBER.replace("Manifest", "other"): b""})
     assert delivery(objects) is None
@@ -163,6 +187,38 @@ def test_without_a_table_it_is(connection: AwsConnection, glue: Stubber) -> None
     glue.add_client_error("get_table", "EntityNotFoundException")
     glue.add_response("get_database", {"Database": {"Name": TARGET.database}}, {"Name": TARGET.database})
     assert read(connection, TARGET) == Found(None, {"Name": TARGET.database})
+
+
+MARKED = {"Parameters": {"kubestrap.partitions": "registered"}}
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted", "kept"),
+    [
+        (None, None, False),
+        (None, "registered", True),
+        (TABLE, None, False),
+        (TABLE, "registered", True),
+        (MARKED, None, True),
+        (MARKED, "projected", False),
+    ],
+)
+def test_a_table_keeps_its_kind_of_partitions(table: Any, wanted: str | None, kept: bool) -> None:
+    assert keeps_partitions(table, wanted) is kept
+
+
+def test_registered_partitions_are_read_beside_the_delivered_months(
+    connection: AwsConnection, glue: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    months = [datetime.date(2026, 1, 1), datetime.date(2025, 12, 1)]
+    monkeypatch.setattr(_glue_table, "read_delivery", lambda *_arguments: None)
+    monkeypatch.setattr(_glue_table, "_months", lambda *_arguments: months)
+    glue.add_response("get_table", {"Table": TABLE})
+    glue.add_response("get_partitions", {"Partitions": [{"Values": ["2025", "12"]}], "NextToken": "2"})
+    glue.add_response("get_partitions", {"Partitions": [{"Values": ["2026", "1"]}]})
+    found = read(connection, TARGET, PLACE, partitions="registered")
+    assert found.months == tuple(reversed(months))
+    assert found.registered == (("2025", "12"), ("2026", "1"))
 
 
 def test_tags_of_the_database(connection: AwsConnection, glue: Stubber) -> None:

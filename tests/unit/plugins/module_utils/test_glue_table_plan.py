@@ -81,6 +81,33 @@ class TestPresent:
         table["Parameters"]["projection.year.range"] = "2020,NOW"
         assert present(Found(table)).changes == []
 
+    def test_months_are_registered_instead(self) -> None:
+        months = (datetime.date(2025, 12, 1), datetime.date(2026, 1, 1))
+        found = Found(made(), months=months, registered=(("2025", "12"),))
+        plan = present(found, partitions="registered")
+        table, partitions = plan.changes
+        parameters = table.params["TableInput"]["Parameters"]
+        assert (parameters["projection.enabled"], parameters["kubestrap.partitions"]) == ("false", "registered")
+        assert [entry["Values"] for entry in partitions.params["PartitionInputList"]] == [["2026", "1"]]
+        assert (plan.after or {})["new_partitions"] == ["2026-01"]
+        assert (plan.before or {})["new_partitions"] == []
+        assert (resource_of(TARGET, Found(made()), found) or {})["new_partitions"] == ["2026-01"]
+
+    def test_a_table_with_registered_months_keeps_them_until_it_is_told(self) -> None:
+        table = made()
+        table["Parameters"] |= {"projection.enabled": "false", "kubestrap.partitions": "registered"}
+        assert present(Found(table)).changes == []
+        parameters = update(Found(table), partitions="projected")["Parameters"]
+        assert parameters == made()["Parameters"]
+        other = made()
+        other["Parameters"]["projection.enabled"] = "false"
+        assert update(Found(other))["Parameters"] == made()["Parameters"]
+
+    def test_a_new_table_with_registered_months(self) -> None:
+        plan = present(Found(None, DATABASE, months=(datetime.date(2026, 1, 1),)), partitions="registered")
+        assert [change.method for change in plan.changes] == ["create_table", "batch_create_partition"]
+        assert (plan.after or {})["new_partitions"] == ["2026-01"]
+
     def test_a_new_database_has_its_tags_in_the_call_that_creates_it(self) -> None:
         plan = present(Found(None, None), tags={"team": "platform"}, ownership_tags=OWNER)
         create, _table = plan.changes

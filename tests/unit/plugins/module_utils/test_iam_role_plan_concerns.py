@@ -60,3 +60,21 @@ def test_without_the_option_all_policies_go() -> None:
 
 def test_a_role_that_is_gone_needs_nothing() -> None:
     assert not plan_absent("kubecost", None, OURS, ["billing-data"]).changes
+
+
+def trusting(*sids: str) -> dict[str, Any]:
+    """A trust with these statements."""
+    return {"Version": "2012-10-17", "Statement": [{"Sid": sid, "Effect": "Allow"} for sid in sids]}
+
+
+def test_a_kept_role_loses_the_statements_of_those_who_leave() -> None:
+    theirs = {**role("billing-data", tags={}), "assume_role_policy_document": trusting("Theirs", "Leaving")}
+    plan = plan_absent("kubecost", theirs, OURS, ["billing-data"], ["Leaving", "Unknown"])
+    assert [change.method for change in plan.changes] == ["update_assume_role_policy", "delete_role_policy"]
+    assert plan.after["assume_role_policy_document"] == trusting("Theirs")
+    assert not plan_absent("kubecost", plan.after, OURS, ["billing-data"], ["Leaving"]).changes
+
+
+def test_the_last_statement_stays() -> None:
+    theirs = {**role(tags={}), "assume_role_policy_document": trusting("Leaving")}
+    assert not plan_absent("kubecost", theirs, OURS, ["billing-data"], ["Leaving"]).changes

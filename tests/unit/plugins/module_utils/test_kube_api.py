@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = do_PATCH = do_DELETE = _answer
 
     def log_message(self, *_args: Any) -> None:
         """Keep the output of pytest clean."""
@@ -87,6 +87,22 @@ def test_post_sends_the_object(server: Server) -> None:
     server.answers = [(201, {"status": {"token": "t"}})]
     assert api(server).post("api", "v1", "x", body={"kind": "TokenRequest"}) == {"status": {"token": "t"}}
     assert server.requests[0][3] == {"kind": "TokenRequest"}
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "query"),
+    [
+        ("POST", "application/json", "?fieldManager=us"),
+        ("PATCH", "application/merge-patch+json", "?fieldManager=us"),
+        ("DELETE", "application/json", ""),
+    ],
+)
+def test_changes_say_who_makes_them(server: Server, method: str, content_type: str, query: str) -> None:
+    server.answers = [(200, {"kind": "Secret"}), (404, status("not found"))]
+    assert api(server).send(method, "api", "x", body={"data": {}}, field_manager="us") == {"kind": "Secret"}
+    assert api(server).send(method, "api", "x", body={}, field_manager="us") is None
+    sent, path, headers, body = server.requests[0]
+    assert (sent, path, headers["Content-Type"], body) == (method, f"/api/x{query}", content_type, {"data": {}})
 
 
 def test_what_does_not_exist_is_none(server: Server) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils.kubecost_chart impor
     facts,
     fullname,
     generation_of,
+    generation_of_chart,
     value_at,
 )
 
@@ -153,6 +154,23 @@ def test_chart_2_with_a_statefulset_reads_in_a_pod_of_its_own() -> None:
 )
 def test_values_that_turn_the_readers_off(generation: str, values: dict[str, Any]) -> None:
     assert of(generation, **values)["workloads"] == []
+
+
+@pytest.mark.parametrize(
+    ("chart", "version", "generation"),
+    [
+        ("cost-analyzer", "1.108.1", "1"),
+        ("cost-analyzer", "v2.9.7", "2"),
+        ("kubecost", "3.0.0-rc.1", "3"),
+        ("kubecost", "2.8.7", None),
+        ("cost-analyzer", "3.0.0", None),
+        ("kubecost", "4.0.0", None),
+        ("opencost", "2.5.17", None),
+        ("", "", None),
+    ],
+)
+def test_the_generation_of_a_chart(chart: str, version: str, generation: str | None) -> None:
+    assert generation_of_chart(chart, version) == generation
 
 
 @pytest.mark.parametrize("value", ["4", 0, None, "", "v3", "3.2"])

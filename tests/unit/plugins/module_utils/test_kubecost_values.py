@@ -51,7 +51,10 @@ def test_generation_3_word_for_word() -> None:
 
 @pytest.mark.parametrize("generation", ["1", "2", 2])
 def test_generations_1_and_2_word_for_word(generation: Any) -> None:
-    assert wired(generation=generation) == {
+    values = wired(generation=generation)
+    configs = values["global"]["podAnnotations"].pop("kubestrap.aws/product-configs-checksum", "")
+    assert len(configs) == (64 if generation == "1" else 0)
+    assert values == {
         "global": {"podAnnotations": POD_ANNOTATIONS},
         "serviceAccount": {"create": True, "name": "kubecost-cost-analyzer", "annotations": ANNOTATIONS},
         "kubecostProductConfigs": {"clusterName": "prod-eu", "cloudIntegrationSecret": "cloud-integration"},
@@ -158,11 +161,52 @@ def test_a_value_that_the_chart_passes_over_in_silence(dotted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("generation", "dotted"), [(number, dotted) for number, made in GENERATIONS.items() for dotted in made.rivals]
+    ("generation", "dotted"),
+    [(number, dotted) for number, made in GENERATIONS.items() for dotted in (*made.rivals, *made.beside)],
 )
 def test_a_second_source_of_the_cloud_integration(generation: str, dotted: str) -> None:
     said = refused(nested(dotted, "set"), generation=generation)
     assert said.startswith(f"user_values.{dotted}: 'set' is a second source of the cloud integration. Leave it out")
+
+
+@pytest.mark.parametrize("generation", ["1", "2"])
+def test_a_payer_role_beside_the_secret_is_named(generation: str) -> None:
+    said = refused(nested("kubecostProductConfigs.masterPayerARN", "arn:aws:iam::1:role/x"), generation=generation)
+    assert said.startswith("user_values.kubecostProductConfigs.masterPayerARN: 'arn:aws:iam::1:role/x' is a second")
+
+
+def test_a_secret_and_inline_json_are_not_both_taken() -> None:
+    both = {"cloudIntegrationSecret": "cloud-integration", "cloudIntegrationJSON": "{}"}
+    assert "kubecostProductConfigs.cloudIntegrationJSON" in refused({"kubecostProductConfigs": both}, generation="2")
+    assert "cloudCost.cloudIntegrationJSON" in refused({"cloudCost": both})
+
+
+def test_pods_of_chart_1_are_rolled_by_a_change_of_what_it_configures_and_by_nothing_else() -> None:
+    def annotations(**user: Any) -> dict[str, str]:
+        return wired(user, generation="1")["global"]["podAnnotations"]
+
+    assert annotations() == annotations(service={"port": 80})
+    assert annotations() != annotations(kubecostProductConfigs={"defaultModelPricing": {"CPU": 1}})
+    assert annotations() != wired(generation="1", cloud_integration_secret="other")["global"]["podAnnotations"]
+
+
+def test_the_registry_of_the_images() -> None:
+    registry = {"image_registry": "registry.example.com:5000/mirror/"}
+    assert wired(**registry)["global"]["imageRegistry"] == "registry.example.com:5000/mirror"
+    for generation in ("1", "2"):
+        values = wired({"kubecostModel": {"resources": {}}}, generation=generation, **registry)
+        assert values["kubecostModel"] == {
+            "resources": {}, "image": "registry.example.com:5000/mirror/kubecost1/cost-model",
+        }  # fmt: skip
+        assert values["kubecostFrontend"]["image"] == "registry.example.com:5000/mirror/kubecost1/frontend"
+    said = refused({"global": {"imageRegistry": "icr.io"}}, image_registry="registry.example.com")
+    assert said.startswith("user_values.global.imageRegistry: 'icr.io' contradicts the wiring")
+    assert "kubecostModel" not in wired(generation="1")
+
+
+@pytest.mark.parametrize("registry", ["https://registry.example.com", "Registry", "a b", ["a"]])
+def test_what_is_no_registry(registry: Any) -> None:
+    assert "is not a registry of images" in refused(image_registry=registry)
 
 
 def test_a_refused_value_that_is_off_is_let_through() -> None:

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection
-from ansible_collections.kubestrap.aws.plugins.module_utils._plan import Change, Plan, apply, differing, gather
+from ansible_collections.kubestrap.aws.plugins.module_utils._plan import (
+    Change,
+    Plan,
+    apply,
+    confirm,
+    differing,
+    gather,
+)
 from botocore.stub import Stubber
 
 ROLE = {"RoleName": "reader", "AssumeRolePolicyDocument": "{}"}
@@ -236,3 +243,46 @@ def test_a_change_may_go_to_another_region(connection: AwsConnection) -> None:
 
     assert apply(recording, [change]) == [True]
     assert regions == [("cur", "us-east-1")]
+
+
+class Shared:
+    """A list that another run overwrites some times after we have written."""
+
+    def __init__(self, overwritten: int) -> None:
+        self.items: list[str] = ["theirs"]
+        self.overwritten = overwritten
+        self.pauses: list[float] = []
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if self.overwritten:
+            self.overwritten -= 1
+            self.items = ["theirs", "another"]
+
+    def plan(self, current: list[str]) -> Plan:
+        add = Change("add ours", "iam", "put", function=lambda _connection: self.items.append("ours"))
+        other = Change("tag it", "iam", "tag", function=lambda _connection: self.items.append("tag"))
+        return Plan({}, {}, [*([] if "ours" in current else [add]), other])
+
+    def confirm(self) -> Any:
+        return confirm(None, lambda: list(self.items), self.plan, ["put"], self.pause)
+
+
+@pytest.mark.parametrize("overwritten", [0, 1, 3])
+def test_what_another_run_has_overwritten_is_written_again(overwritten: int) -> None:
+    shared = Shared(overwritten)
+    shared.items.append("ours")
+
+    found, again = shared.confirm()
+
+    assert "ours" in found
+    assert ("another" in found) is bool(overwritten), "what the other one wrote is lost"
+    assert "tag" not in found, "only what is shared is looked after"
+    assert again == ["add ours again: another run had overwritten it"] * overwritten
+    assert len(shared.pauses) == overwritten + 1
+    assert all(0.5 < pause < 2 for pause in shared.pauses)
+
+
+def test_it_is_given_up_in_the_end() -> None:
+    with pytest.raises(AnsibleAWSError, match="Failed to add ours: another run has overwritten it 5 times"):
+        Shared(100).confirm()

@@ -144,6 +144,22 @@ def test_slashes_around_a_prefix_do_not_matter(given: str) -> None:
     assert statements[1]["Resource"] == "arn:aws:s3:::acme-billing-report/reports/*"
 
 
+def test_readers_of_a_view_read_the_tables_below_it() -> None:
+    bases = ["lake.raw", "billing.tags"]
+    plain, wide = (policies.billing_data_reader(**READER, base_tables=names)[-1]["Resource"] for names in ([], bases))
+    assert [arn for arn in wide if arn not in plain] == [
+        "arn:aws:glue:eu-west-1:111111111111:database/lake",
+        "arn:aws:glue:eu-west-1:111111111111:table/lake/raw",
+        "arn:aws:glue:eu-west-1:111111111111:table/billing/tags",
+    ]
+
+
+@pytest.mark.parametrize("name", ["raw", "lake.*", "lake.raw.x", ".raw", "lake/x.raw"])
+def test_a_base_table_has_a_database_and_no_wildcard(name: str) -> None:
+    with pytest.raises(AnsibleAWSError, match=f"base_tables: '{re.escape(name)}' is not a table"):
+        policies.billing_data_reader(**READER, base_tables=[name])
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
@@ -270,6 +286,19 @@ def test_in_china_s3_calls_kms_under_either_suffix() -> None:
     ]
 
 
+def test_a_workload_reads_payers_elsewhere_by_their_roles_and_those_of_its_own_account_without() -> None:
+    roles = ["arn:aws:iam::111111111111:role/a"]
+    reader = policies.billing_data_reader(**READER)
+    assert policies.billing_data_workload(role_arns=roles) == policies.assume_role(role_arns=roles)
+    assert policies.billing_data_workload(reader_statements=[reader]) == reader
+    both = policies.billing_data_workload(role_arns=roles, reader_statements=[reader, reader])
+    assert both[0] == policies.assume_role(role_arns=roles)[0]
+    assert len(set(sids(both))) == len(both) == 1 + 2 * len(reader)
+    assert "ReadReport2" in sids(both)
+    with pytest.raises(AnsibleAWSError, match="role_arns"):
+        policies.billing_data_workload()
+
+
 def test_the_size_is_what_iam_counts() -> None:
     statements = policies.assume_role(role_arns=["arn:aws:iam::111111111111:role/a"])
     compact = (
@@ -305,3 +334,30 @@ def test_sids_are_unique_and_letters_and_digits_only() -> None:
     for group in (of_a_role, of_a_bucket):
         assert len(group) == len(set(group))
         assert all(re.fullmatch(r"[0-9A-Za-z]+", sid) for sid in group)
+
+
+def test_billing_may_use_a_key_for_reports_of_one_account() -> None:
+    (statement,) = policies.billing_report_key(account_id="111111111111")
+    assert statement["Principal"] == {"Service": "billingreports.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+    assert policies.admits_service(policies.document([statement]), policies.BILLING_SERVICE, statement["Action"])
+
+
+@pytest.mark.parametrize(
+    ("statement", "admitted"),
+    [
+        ({}, True),
+        ({"Action": "kms:*"}, True),
+        ({"Action": ["kms:GenerateDataKey*", "kms:Decrypt"]}, True),
+        ({"Principal": "*"}, True),
+        ({"Principal": {"Service": ["a.amazonaws.com", "billingreports.amazonaws.com"]}}, True),
+        ({"Action": "kms:Decrypt"}, False),
+        ({"Effect": "Deny"}, False),
+        ({"Principal": {"AWS": "arn:aws:iam::111111111111:root"}}, False),
+    ],
+)
+def test_what_admits_a_service(statement: dict[str, Any], admitted: bool) -> None:
+    (good,) = policies.billing_report_key(account_id="111111111111")
+    policy = {"Statement": {**good, **statement}}
+    actions = ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert policies.admits_service(policy, policies.BILLING_SERVICE, actions) is admitted

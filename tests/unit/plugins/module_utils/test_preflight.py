@@ -10,13 +10,17 @@ from typing import Any
 
 import boto3
 import pytest
+from ansible_collections.kubestrap.aws.plugins.module_utils import _preflight
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight import (
+    check_access,
     check_aws,
     check_bucket,
     check_caller,
     check_cluster,
     check_helm,
     check_region_of_host,
+    is_installed,
 )
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
 
@@ -252,3 +256,58 @@ def test_helm(tmp_path: Path) -> None:
     assert "https://helm.sh/docs/intro/install/" in problem
     program.chmod(0o755)
     assert check_helm("kubestrap_helm_binary", str(program)) == (str(program), [])
+
+
+class Api:
+    """An API server that gives one answer, or raises it."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def get(self, *_path: str, **_options: Any) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def post(self, *path: str, body: Any) -> Any:
+        assert body["kind"] == "SelfSubjectReview"
+        return self.get(*path)
+
+
+SILENT = KubeError("The API server https://x does not answer", "timed out", "Check the way")
+
+
+def access(monkeypatch: pytest.MonkeyPatch, answer: Any, **settings: Any) -> list[str]:
+    """What is said of a cluster with these settings."""
+    monkeypatch.setattr(_preflight, "_api", lambda *_args: Api(answer))
+    return check_access(Connection(), {"endpoint_public_access": True, "public_access_cidrs": [], **settings}, "ca.pem")
+
+
+def test_an_api_server_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert access(monkeypatch, {"status": {}}, endpoint_public_access=False) == []
+
+
+def test_a_private_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = access(monkeypatch, SILENT, endpoint_public_access=False)
+    assert problem.startswith(
+        "kubestrap_eks_cluster_name: The API server https://x does not answer (timed out), and its endpoint is private"
+    )
+    assert "kubestrap_kubeconfig" in problem
+
+
+def test_a_public_endpoint_for_some_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = access(monkeypatch, SILENT, public_access_cidrs=["192.0.2.0/24"])
+    assert "its public endpoint admits these networks only: 192.0.2.0/24. Run this from one of them" in problem
+    (problem,) = access(monkeypatch, SILENT, public_access_cidrs=["0.0.0.0/0"])
+    assert problem == f"kubestrap_eks_cluster_name: {SILENT}"
+
+
+def test_a_refusal_is_no_matter_of_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = KubeError("The API server does not accept the token", "no entry", "Give it access", 401)
+    assert access(monkeypatch, refused, endpoint_public_access=False) == [f"kubestrap_eks_cluster_name: {refused}"]
+
+
+@pytest.mark.parametrize(("answer", "there"), [({"items": [{}]}, True), ({"items": []}, False), (SILENT, False)])
+def test_what_is_installed(monkeypatch: pytest.MonkeyPatch, answer: Any, there: bool) -> None:
+    monkeypatch.setattr(_preflight, "_api", lambda *_args: Api(answer))
+    assert is_installed(Connection(), {}, "kubecost", "ca.pem") is there

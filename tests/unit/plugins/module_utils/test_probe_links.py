@@ -42,6 +42,14 @@ def test_check_mode_leaves_other_links_alone(link: links.Link) -> None:
     assert links.in_check_mode(link) is link
 
 
+def test_what_somebody_else_has_to_install_is_pending_with_what_comes_next() -> None:
+    missing = links.failed("pods", "none", "none was found", "Install it", by_install=True)
+    assert links.awaiting(missing, "Sync it") == links.pending("pods", "none", "none was found", "Sync it")
+    assert links.awaiting(missing, None) is missing
+    for other in (GOOD, WAITING, BAD):
+        assert links.awaiting(other, "Sync it") is other
+
+
 def test_the_first_link_of_a_state() -> None:
     assert links.first([GOOD, GONE, BAD], "failed") is GONE
     assert links.first([GOOD], "failed") is None
@@ -53,11 +61,12 @@ def test_a_link_in_plain_words() -> None:
     assert links.sentence(GOOD) == "token: made."
 
 
-def test_the_result_has_five_keys_and_nothing_private() -> None:
+def test_the_result_has_all_that_is_known() -> None:
     assert GONE.result() == {
         "link": "secret",
         "state": "failed",
         "detail": "Cannot be read",
         "cause": "it does not exist",
         "change": "Run the playbook",
+        "missing": True,
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_workload as workload
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe_links import Link, in_check_mode
 
 ROLE = "arn:aws:iam::222222222222:role/kubecost"
 NAME = "kubecost:kubecost"
@@ -101,6 +102,23 @@ def test_a_secret_that_is_not_json() -> None:
     assert "not JSON" in workload.secret_link(broken, "s", "cloud-integration.json", DOCUMENT).cause
 
 
+def test_what_who_installs_the_workload_mends_is_marked() -> None:
+    links = [
+        workload.service_account_link(None, NAME, ROLE),
+        workload.service_account_link(account(), NAME, ROLE),
+        workload.pods_link([], account(), NAME, ROLE),
+    ]
+    assert all(link.state == "failed" and link.by_install for link in links)
+    assert not workload.secret_link(None, "s", "k", None).by_install
+
+
+def test_entries_of_others_may_stand_beside_ours() -> None:
+    other = {"aws": {"athena": [*DOCUMENT["aws"]["athena"], {"account": "9", "bucket": "s3://b"}]}}
+    arguments = (secret(other), "cloud-integration", "cloud-integration.json", DOCUMENT)
+    assert workload.secret_link(*arguments, compare="entries").state == "ok"
+    assert workload.secret_link(*arguments).state == "failed"
+
+
 def test_a_difference_is_named_by_place_and_never_by_value() -> None:
     other = {"aws": {"athena": [{"bucket": "s3://acme-results-eu/kubecost", "account": "111111111111", "key": "hush"}]}}
     link = workload.secret_link(secret(other), "cloud-integration", "cloud-integration.json", DOCUMENT)
@@ -108,21 +126,6 @@ def test_a_difference_is_named_by_place_and_never_by_value() -> None:
     assert "aws.athena[0].bucket, aws.athena[0].key" in link.cause
     assert "acme" not in link.cause
     assert "hush" not in str(link.result())
-
-
-@pytest.mark.parametrize(
-    ("actual", "expected", "places"),
-    [
-        ({"a": 1}, {"a": 1}, []),
-        ({"a": 1}, {"a": "1"}, ["a"]),
-        ({}, {"a": 1}, ["a"]),
-        ([1, 2], [1], ["the whole document"]),
-        ({"a": [1, 2]}, {"a": [1]}, ["a"]),
-        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, ["a[0].b"]),
-    ],
-)
-def test_differences(actual: Any, expected: Any, places: list[str]) -> None:
-    assert workload.differences(actual, expected) == places
 
 
 # --- pods
@@ -226,7 +229,7 @@ def test_the_newest_revision_counts_by_number() -> None:
 
 def test_a_release_that_failed() -> None:
     link = workload.release_link([revision(1, "deployed"), revision(2, "failed")], "kubecost")
-    assert (link.state, link.missing) == ("failed", False)
+    assert link.state == "failed"
     assert "Revision 2 of the Helm release kubecost is failed" in link.detail
 
 
@@ -239,3 +242,26 @@ def test_a_release_that_was_interrupted() -> None:
 def test_no_release() -> None:
     link = workload.release_link([], "kubecost")
     assert (link.state, link.missing) == ("failed", True)
+
+
+# --- in check mode
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        workload.service_account_link(account({workload.ANNOTATION: f"{ROLE}-old"}), NAME, ROLE),
+        workload.secret_link(secret({"aws": []}), "cloud-integration", "cloud-integration.json", DOCUMENT),
+        workload.pods_link([pod(account="kubecost-cost-analyzer")], ANNOTATED, NAME, ROLE),
+        workload.pods_link([pod(env={"AWS_ROLE_ARN": f"{ROLE}-old"})], ANNOTATED, NAME, ROLE),
+        workload.release_link([revision(1, "failed")], "kubecost"),
+    ],
+)
+def test_what_a_run_would_put_right_is_pending(link: Link) -> None:
+    assert link.state == "failed"
+    assert in_check_mode(link).state == "pending"
+
+
+def test_what_a_run_would_not_put_right_has_failed() -> None:
+    link = workload.pods_link([pod(env={})], ANNOTATED, NAME, ROLE)
+    assert in_check_mode(link).state == "failed"

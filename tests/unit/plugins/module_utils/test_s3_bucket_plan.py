@@ -13,7 +13,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils import policies
 from ansible_collections.kubestrap.aws.plugins.module_utils._plan import Plan
 from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket import BucketId
-from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket_plan import plan_absent, plan_present
+from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket_plan import (
+    plan_absent,
+    plan_adopted,
+    plan_present,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._s3_bucket_settings import Settings
 
 BUCKET = BucketId("reports", "eu-west-1", "111111111111", "aws")
@@ -405,3 +409,46 @@ def test_what_others_made_stays() -> None:
     assert not kept.changed
     assert kept.kept == "the bucket reports was not made by this collection (no tag managed-by=example)"
     assert plan_absent(BUCKET, {**foreign, "tags": ownership}, ownership_tags=ownership).changed
+
+
+def test_a_bucket_of_somebody_else_gets_only_what_stands_beside_its_own() -> None:
+    theirs = existing(
+        public_access_block={**BLOCKED, "block_public_acls": False},
+        object_ownership="ObjectWriter",
+        policy=document(STRANGER),
+        lifecycle_rules=[THEIR_RULE],
+    )
+    settings = Settings(policy_statements=[READER], lifecycle_rules=[RULE], tags={"team": "a"}, versioning="Enabled")
+
+    plan = plan_adopted(BUCKET, theirs, settings)
+
+    assert methods(plan) == ["put_bucket_policy", "put_bucket_lifecycle_configuration"]
+    assert plan.after["policy"] == document(STRANGER, READER)
+    assert plan.after["lifecycle_rules"] == [THEIR_RULE, S3_RULE]
+    assert plan.after["tags"] == {}
+    assert plan_adopted(BUCKET, plan.after, settings).changes == []
+
+
+def test_another_encryption_of_a_bucket_of_somebody_else_is_refused() -> None:
+    settings = Settings(encryption={"sse_algorithm": "aws:kms", "kms_master_key_id": KEY})
+    with pytest.raises(AnsibleAWSError, match=f"'aws:kms with {KEY}' is not that of the bucket reports, .*: AES256"):
+        plan_adopted(BUCKET, existing(), settings)
+    encrypted = {"sse_algorithm": "aws:kms", "kms_master_key_id": KEY, "bucket_key_enabled": True}
+    assert plan_adopted(BUCKET, existing(encryption=encrypted), settings).changes == []
+
+
+def test_a_rule_leaves_by_its_id() -> None:
+    now = existing(lifecycle_rules=[THEIR_RULE, S3_RULE])
+    method, params = only(plan_present(BUCKET, now, Settings(absent_lifecycle_rule_ids=["expire"])))
+    assert method == "put_bucket_lifecycle_configuration"
+    assert params["LifecycleConfiguration"] == {"Rules": [THEIR_RULE]}
+    assert plan_present(BUCKET, None, Settings(absent_lifecycle_rule_ids=["expire"])).after["lifecycle_rules"] == []
+    with pytest.raises(AnsibleAWSError, match="'expire' is the id of one of lifecycle_rules too"):
+        Settings(lifecycle_rules=[RULE], absent_lifecycle_rule_ids=["expire"]).check("reports")
+
+
+def test_a_bucket_that_a_service_writes_into_stays() -> None:
+    plan = plan_absent(BUCKET, {**existing(), "empty": False}, force=True, keep_because="AWS delivers into it")
+    assert plan.changes == []
+    assert plan.kept == "the bucket reports: AWS delivers into it"
+    assert methods(plan_absent(BUCKET, {**existing(), "empty": True})) == ["delete_bucket"]

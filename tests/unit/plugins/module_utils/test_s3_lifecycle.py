@@ -89,3 +89,9 @@ def test_bad_rules(rules: list[dict[str, Any]], says: str) -> None:
 def test_good_rules() -> None:
     check_rules(None)
     check_rules([{"id": "x", "expiration_days": 1}, {"id": "y", "abort_incomplete_multipart_upload_days": 7}])
+
+
+def test_rules_leave_by_their_id() -> None:
+    rules = [rule_of({"id": name, "expiration_days": 1}) for name in ("ours", "theirs")]
+    assert merge_rules(rules, [], absent=["ours", "unknown"]) == rules[1:]
+    assert merge_rules(rules, [], absent=["unknown"]) == rules

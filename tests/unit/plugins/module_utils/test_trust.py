@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -35,10 +36,11 @@ def test_one_service_account_word_for_word() -> None:
     ]
 
 
-def test_several_service_accounts_share_a_statement() -> None:
+def test_each_service_account_has_a_statement_of_its_own() -> None:
+    """Which is the same with whomever it comes, so that one can leave and the others stay."""
     agent = trust.subject("kubecost", "kubecost-finopsagent")
-    (statement,) = irsa(agent, KUBECOST, agent)
-    assert statement["Condition"]["StringEquals"][f"{HOST}:sub"] == [KUBECOST, agent]
+    assert irsa(agent, KUBECOST, agent) == [*irsa(KUBECOST), *irsa(agent)]
+    assert policies.size({"Statement": irsa(agent, KUBECOST, f"{KUBECOST}-a", f"{KUBECOST}-b")}) < 2048
 
 
 def test_a_wildcard_goes_under_string_like_and_the_audience_does_not() -> None:
@@ -141,3 +143,29 @@ def test_workload_role_trust_refuses(arn: str) -> None:
 def test_nobody_at_all_is_refused() -> None:
     with pytest.raises(AnsibleAWSError, match="is empty"):
         trust.workload_role_trust(role_arns=[])
+
+
+def test_the_sid_tells_readers_from_others() -> None:
+    arn = "arn:aws:iam::222222222222:role/kubecost-prod"
+    (statement,) = trust.workload_role_trust(role_arns=[arn])
+    assert trust.reader_sid(arn) == statement["Sid"]
+    assert trust.is_reader_sid(statement["Sid"])
+    assert not any(trust.is_reader_sid(sid) for sid in ("", "Ours", "Role222222222222", f"{statement['Sid']}x"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (trust.workload_role_trust(role_arns=["arn:aws:iam::222222222222:role/a"])[0],
+         ["arn:aws:iam::222222222222:role/a"]),
+        (trust.workload_role_trust(role_arns=["arn:aws:iam::222222222222:role/a-*"])[0],
+         ["arn:aws:iam::222222222222:role/a-*"]),
+        ({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root", "Service": ["ec2.amazonaws.com"]}},
+         ["arn:aws:iam::1:root", "ec2.amazonaws.com"]),
+        ({"Effect": "Allow", "Principal": "*"}, ["*"]),
+        ({"Effect": "Allow", "Principal": {"AWS": "1"}, "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}, ["1"]),
+        ({"Effect": "Deny", "Principal": "*"}, []),
+    ],
+)  # fmt: skip
+def test_whom_a_statement_lets_in(statement: dict[str, Any], expected: list[str]) -> None:
+    assert trust.principals(statement) == expected

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import Delivery, Found, TableId, shape
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_existing import Existing, described
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
+    Delivery,
+    Found,
+    ReportPlace,
+    TableId,
+    delivery_of,
+    shape,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table_plan import resource_of
 from ansible_collections.kubestrap.aws.plugins.modules import glue_cur_table, glue_cur_table_info
 
@@ -23,6 +31,8 @@ GOOD = {
     "report_prefix": "cur",
     "report_name": "kubecost",
     "first_year": None,
+    "partitions": None,
+    "follow_delivery": True,
     "state": "present",
 }
 
@@ -60,6 +70,12 @@ def test_bad_input(option: str, value: Any) -> None:
     assert str(error.value).startswith(f"{option}: '{value}'")
 
 
+def test_what_is_not_read_cannot_be_registered() -> None:
+    glue_cur_table.check({**GOOD, "partitions": "registered"}, 2026)
+    with pytest.raises(AnsibleAWSError, match="Set follow_delivery to true"):
+        glue_cur_table.check({**GOOD, "partitions": "registered", "follow_delivery": False}, 2026)
+
+
 def test_a_region_is_needed() -> None:
     with pytest.raises(AnsibleAWSError, match="Set the region of bucket and table"):
         glue_cur_table.table_id(module(None))
@@ -71,4 +87,8 @@ def test_the_documentation_shows_what_is_returned() -> None:
     found = Found(table, followed=True, delivery=Delivery("2026-01", []), database_tags={})
     returned = yaml.safe_load(glue_cur_table.RETURN)["glue_cur_table"]["contains"]
     assert set(returned) == set(resource_of(target, found, found) or {})
-    assert set(yaml.safe_load(glue_cur_table_info.RETURN)["glue_cur_tables"]["contains"]) == set(shape(target, table))
+    compared = described(Existing(table), target, ReportPlace("c", "d", "e"), 2026)
+    documented = yaml.safe_load(glue_cur_table_info.RETURN)
+    assert set(documented["glue_cur_tables"]["contains"]) == set(compared[0])
+    assert set(compared[0]) > set(shape(target, table))
+    assert set(documented["delivery"]["contains"]) == set(delivery_of(None, None))

@@ -12,10 +12,16 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names import NAME_KINDS
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 from ansible_collections.kubestrap.aws.plugins.modules import preflight_info
 
 CALLER = {"account": "222222222222", "arn": "arn:aws:iam::222222222222:user/me", "partition": "aws"}
-CLUSTER = {"name": "demo", "certificate_authority_data": "Q0E="}
+CLUSTER = {"name": "demo", "certificate_authority_data": "Q0E=", "oidc_provider_arn": "arn:provider"}
+RIGHTS = {
+    "document": "kubecost_cluster_operator",
+    "parameters": {"region": "eu-west-1", "cluster_name": "demo", "role_name": "kubecost", "permissions_boundary": ""},
+    "tags": {},
+}
 DEFAULTS = {
     "expected_account_id": None,
     "account_required": False,
@@ -24,6 +30,10 @@ DEFAULTS = {
     "cluster_name": None,
     "cluster_access": True,
     "helm_binary": None,
+    "billing_data": None,
+    "release": None,
+    "namespace": None,
+    "rights": None,
     "problems": [],
 }
 
@@ -35,6 +45,8 @@ class World:
         self.aws: dict[str, Any] = {"caller": CALLER, "buckets": {}, "problems": [], "usable": True}
         self.cluster: list[str] = []
         self.access: list[str] = []
+        self.installed = False
+        self.rights: tuple[list[str], list[str]] = ([], [])
         self.asked: list[Any] = []
 
     def check_aws(self, _connection: Any, account_id: str | None, _buckets: Any) -> dict[str, Any]:
@@ -49,20 +61,33 @@ class World:
         self.asked.append((cluster["name"], Path(ca_file).read_bytes()))
         return self.access
 
+    def is_installed(self, _connection: Any, _cluster: Any, name: str, ca_file: str) -> bool:
+        self.asked.append((name, Path(ca_file).read_bytes()))
+        return self.installed
+
+    def check_rights(self, _connection: Any, arn: str, statements: Any, *_args: Any, **options: Any) -> Any:
+        self.asked.append((arn, [statement["Sid"] for statement in statements], options["known_arns"]))
+        return self.rights
+
+    def lake_notes(self, _connection: Any, database: str, role_name: str) -> list[str]:
+        self.asked.append((database, role_name))
+        return ["governed"]
+
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A world without problems."""
     made = World()
-    for name in ("check_aws", "check_cluster", "check_access"):
+    for name in ("check_aws", "check_cluster", "check_access", "check_rights", "is_installed", "lake_notes"):
         monkeypatch.setattr(preflight_info, name, getattr(made, name))
     return made
 
 
-def look(**params: Any) -> dict[str, Any]:
+def look(check_mode: bool = False, **params: Any) -> dict[str, Any]:
     """What the module finds with these options."""
+    connection = SimpleNamespace(region="eu-west-1")
     return preflight_info.look(
-        SimpleNamespace(params={**DEFAULTS, **params}, connection=SimpleNamespace(region="eu-west-1"))
+        SimpleNamespace(params={**DEFAULTS, **params}, connection=connection, check_mode=check_mode)
     )
 
 
@@ -77,7 +102,11 @@ def test_only_what_is_named_is_looked_at(world: World) -> None:
         "buckets": {},
         "cluster": None,
         "helm": None,
+        "billing_data": None,
+        "release": None,
+        "chart": None,
         "problems": [],
+        "notes": [],
     }
 
 
@@ -87,6 +116,19 @@ def test_a_cluster_is_tried_with_its_own_certificate_authority(world: World) -> 
     world.asked.clear()
     look(cluster_name="demo", cluster_access=False)
     assert world.asked == [None, ("demo", "222222222222")]
+
+
+def test_a_release_is_looked_at_in_a_cluster_that_lets_us_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {"release": {"name": "kubecost"}, "chart": {"local": False, "version": "3.2.4"}}
+    wanted = {"name": "kubecost", "namespace": "kubecost", "generation": "3"}
+    monkeypatch.setattr(preflight_info, "look_at_release", lambda _c, cluster, given: (seen, [cluster["name"], given]))
+    found = look(cluster_name="demo", release=wanted)
+    assert (found["release"], found["chart"]) == (seen["release"], seen["chart"])
+    assert found["problems"] == ["demo", wanted]
+
+    world.access = ["access"]
+    found = look(cluster_name="demo", release=wanted)
+    assert (found["release"], found["problems"]) == (None, ["access"])
 
 
 def test_a_cluster_that_cannot_be_used_is_not_tried(world: World) -> None:
@@ -134,12 +176,84 @@ def test_a_wrong_name_does_not_hide_a_wrong_account(world: World) -> None:
     assert world.asked == ["111111111111"]
 
 
+def test_rights_are_looked_up_for_a_first_run(world: World) -> None:
+    look(cluster_name="demo", namespace="kubecost", rights=RIGHTS)
+    assert world.asked[3:] == [
+        ("kubecost", b"CA"),
+        (CALLER["arn"], ["ReadCluster", "ReadIssuer", "ReadRole", "RegisterIssuer", "MakeRole"], ["arn:provider"]),
+    ]
+
+
+def test_rights_are_not_looked_up_where_the_workload_is_installed(world: World) -> None:
+    world.installed = True
+    look(cluster_name="demo", namespace="kubecost", rights=RIGHTS)
+    assert world.asked[3:] == [("kubecost", b"CA")]
+    world.aws["buckets"] = {"a": True, "b": True}
+    world.asked.clear()
+    look(rights=RIGHTS)
+    assert world.asked == [None]
+    world.aws["buckets"] = {"a": True, "b": False}
+    look(rights=RIGHTS)
+    assert world.asked[2][0] == CALLER["arn"]
+
+
+def test_rights_are_not_looked_up_after_other_problems(world: World) -> None:
+    world.access = ["access"]
+    look(cluster_name="demo", namespace="kubecost", rights=RIGHTS)
+    assert world.asked[3:] == []
+
+
+def test_a_payer_is_asked_for_lake_formation_too(world: World) -> None:
+    world.aws["buckets"] = {"a": False}
+    names = {"report_bucket": "acme-report", "results_bucket": "acme-results"}
+    for name in ("report_name", "report_prefix", "workgroup", "database", "role_name"):
+        names[name] = "kubecost"
+    parameters = {"region": "us-east-1", **names}
+    found = look(rights={"document": "kubecost_payer_operator", "parameters": parameters, "tags": {}})
+    assert found["notes"] == ["governed"]
+    assert world.asked[-1] == ("kubecost", "kubecost")
+
+
+def test_a_right_that_is_missing_is_a_problem_and_in_check_mode_a_note(world: World) -> None:
+    world.aws["buckets"] = {"a": False}
+    world.rights = (["no right"], ["cannot see."])
+    found = look(rights=RIGHTS)
+    assert (found["problems"], found["notes"]) == (["no right"], ["cannot see."])
+    found = look(rights=RIGHTS, check_mode=True)
+    assert (found["problems"], found["notes"]) == ([], ["no right.", "cannot see."])
+
+
 def test_the_documentation_is_complete() -> None:
     documentation = yaml.safe_load(preflight_info.DOCUMENTATION)["options"]
     assert set(documentation) == set(DEFAULTS)
     assert set(documentation["names"]["suboptions"]["kind"]["choices"]) == set(NAME_KINDS)
+    assert documentation["rights"]["suboptions"]["document"]["choices"] == sorted(OPERATOR_POLICIES)
 
 
 @pytest.mark.usefixtures("world")
 def test_the_documentation_shows_what_is_returned() -> None:
     assert set(yaml.safe_load(preflight_info.RETURN)["preflight"]["contains"]) == set(look())
+
+
+def test_a_payer_is_compared_when_nothing_else_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def look_at_billing(_connection: Any, account_id: str, wanted: Any) -> tuple[dict[str, Any], list[str]]:
+        asked.append((account_id, wanted.report_name))
+        return {"notes": []}, ["the report does not fit"]
+
+    monkeypatch.setattr(preflight_info, "look_at_billing", look_at_billing)
+    payer = {
+        "report_name": "kubecost",
+        "report_bucket": "acme-cur",
+        "report_prefix": "cur",
+        "workgroup": "kubecost",
+        "results_location": "s3://acme-results/kubecost/",
+        "role_name": "kubecost-cur-access",
+    }
+    found = look(billing_data=payer)
+    assert found["billing_data"] == {"notes": []}
+    assert found["problems"] == ["the report does not fit"]
+    assert asked == [("222222222222", "kubecost")]
+    assert look(billing_data=payer, problems=["other"])["problems"] == ["other"]
+    assert len(asked) == 1

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
 from ansible_collections.kubestrap.aws.plugins.modules import workload_identity_probe as probe
 
 ROLE = "arn:aws:iam::222222222222:role/kubecost"
@@ -80,12 +77,6 @@ def test_the_secrets_key_is_the_vendors() -> None:
 )
 def test_when_the_task_fails(fail_on: str, state: str, check_mode: bool, fails: bool) -> None:
     assert probe.fails({"state": state}, fail_on, check_mode) is fails
-
-
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    module = SimpleNamespace(params=params(ca_cert=str(tmp_path / "none.pem")))
-    with pytest.raises(KubeError, match="none.pem cannot be read"):
-        probe.kube_of(module)
 
 
 def test_the_token_is_never_shown() -> None:

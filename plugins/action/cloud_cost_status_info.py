@@ -1,0 +1,96 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.kubestrap.aws.plugins.module_utils._cloud_cost_finding import waits
+
+# Between two looks: at first often, then rarely, since the first build can take more than an hour.
+PAUSE_SECONDS, LATER_PAUSE_SECONDS = 5.0, 15.0
+_AT_FIRST_SECONDS = 60.0
+
+
+class ActionModule(ActionBase):
+    """Looks again and again, and says each time what was seen.
+
+    The module looks once each time. In check mode, under ``async`` and without ``wait`` it is started once, as the task
+    has it. The task ends with a state: a look that fails later on leaves the one before it standing.
+    """
+
+    _supports_async = True
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        timeout = self._timeout(args)
+        if timeout is None or self._task.async_val or self._task.check_mode or not self._waits(args):
+            result.update(self._look(args, task_vars))
+            return result
+        begun = since = time.monotonic()
+        kept: dict[str, t.Any] | None = None
+        while True:
+            answer = self._look({**args, "wait": False}, task_vars)
+            now = time.monotonic()
+            if "cloud_cost" not in answer:
+                return self._ended(result, answer, kept, now - begun)
+            seen = answer["cloud_cost"]
+            if kept is None or kept["cloud_cost"]["finding"] != seen["finding"]:
+                since = now
+            kept = answer
+            pause = PAUSE_SECONDS if now - begun < _AT_FIRST_SECONDS else LATER_PAUSE_SECONDS
+            if not waits(seen["finding"], now - since) or now - begun + pause > timeout:
+                return self._ended(result, answer, None, now - begun)
+            self._say(seen, now - begun, timeout, task_vars)
+            time.sleep(pause)
+
+    def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        return self._execute_module(
+            module_name=self._task.action,
+            module_args=args,
+            task_vars=task_vars,
+            wrap_async=bool(self._task.async_val),
+        )
+
+    @staticmethod
+    def _ended(
+        result: dict[str, t.Any], answer: dict[str, t.Any], before: dict[str, t.Any] | None, seconds: float
+    ) -> dict[str, t.Any]:
+        """The last answer; if it is a failure and there was one before it, that one with a warning."""
+        if before is not None:
+            said = f"The last look failed, this is the state before it: {answer.get('msg', 'no reason given')}"
+            answer = {**before, "warnings": [*before.get("warnings", []), said]}
+        if "cloud_cost" in answer:
+            answer["cloud_cost"]["seconds"] = int(seconds)
+        result.update(answer)
+        return result
+
+    def _say(self, seen: dict[str, t.Any], seconds: float, timeout: float, task_vars: dict[str, t.Any] | None) -> None:
+        if self._task.no_log:
+            return
+        host = (task_vars or {}).get("inventory_hostname", "localhost")
+        words = seen["finding"].replace("_", " ")
+        Display().display(
+            f"{host}: ingestion of billing data is {words} ({seen['detail']}), {seconds:.0f} s of at most {timeout:.0f} s",
+            stderr=True,
+        )
+
+    @staticmethod
+    def _waits(args: dict[str, t.Any]) -> bool:
+        return boolean(args.get("wait", True), strict=False)
+
+    @staticmethod
+    def _timeout(args: dict[str, t.Any]) -> float | None:
+        """Seconds; ``None`` when it is no number from 0 on, which the module then refuses by name."""
+        try:
+            seconds = float(int(args.get("wait_timeout", 600)))
+            return seconds if seconds >= 0 else None
+        except (TypeError, ValueError, OverflowError):
+            return None

@@ -1,0 +1,168 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who reads whose billing data, from the hosts of a run and from what the other owner handed over. Pure.
+
+Hosts of the run win over a document. An entry for a document is described in ``_hand_off``.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+
+from ._hand_off import Entry
+from ._regions import check_region
+
+Entries = t.Mapping[str, Entry]
+
+
+def readers_of(payer: str, account_id: str, run: Entries, known: Entries) -> dict[str, list[str]]:
+    """The clusters that read one payer.
+
+    :param payer: its inventory name
+    :param account_id: its account. A cluster of the same account reads with its own role: the trust does not need it
+    :param run: inventory name -> entry of each cluster of this run; an empty one says nothing
+    :param known: the same from a readers document
+    :returns: ``role_arns`` (roles to trust), ``leaving_role_arns`` (roles that are to lose the trust), ``clusters``
+        (names of all that read this payer and stay) and ``run`` (those of them that are hosts of this run)
+    """
+    entries = {**known, **{name: entry for name, entry in run.items() if entry}}
+    reading = {name: entry for name, entry in entries.items() if payer in entry["payers"]}
+    staying = {name: entry for name, entry in reading.items() if not entry.get("leaving")}
+    roles = {entry["role_arn"] for entry in staying.values() if entry["account_id"] != account_id}
+    leaving = {entry["role_arn"] for entry in reading.values() if entry.get("leaving")}
+    # A role that another cluster still uses does not leave.
+    leaving -= {entry["role_arn"] for entry in entries.values() if not entry.get("leaving")}
+    return {
+        "role_arns": sorted(roles),
+        "leaving_role_arns": sorted(leaving),
+        "clusters": sorted(staying),
+        "run": sorted(name for name in staying if run.get(name)),
+    }
+
+
+def billing_of(payers: t.Sequence[str], run: Entries, known: Entries) -> dict[str, t.Any]:
+    """The billing data that one cluster reads.
+
+    :param payers: inventory names, in the order of the cloud integration
+    :param run: inventory name -> ``billing_data_result`` of each payer of this run; an empty one says nothing
+    :param known: entries of a billing document
+    :returns: ``billing`` (in the form of ``billing_data_result``) and ``missing`` (names)
+    """
+    billing, missing = [], []
+    for payer in payers:
+        if run.get(payer):
+            billing.append(dict(run[payer]))
+        elif payer in known:
+            billing.append({**known[payer], "changes": [], "notes": []})
+        else:
+            missing.append(payer)
+    return {"billing": billing, "missing": missing}
+
+
+def payer_problems(
+    host: str,
+    payers: t.Any,
+    hosts: t.Sequence[str],
+    known: Entries,
+    region: str,
+    partitions: t.Mapping[str, str],
+) -> list[str]:
+    """What is wrong with the payers that a cluster names (``kubecost_payers``), one sentence each.
+
+    :param host: inventory name of the cluster
+    :param hosts: the payers of the inventory
+    :param known: entries of a billing document. Where there are neither, the names cannot be judged yet
+    :param region: of the cluster
+    :param partitions: inventory name -> partition of each payer of this run
+    """
+    option = "kubecost_payers"
+    names = [*hosts, *(name for name in known if name not in hosts)]
+    unfit = not isinstance(payers, (list, tuple)) or not payers or not all(isinstance(name, str) for name in payers)
+    unknown = [] if unfit or not names else [name for name in payers if name not in names]
+    if unfit or unknown:
+        said = ", ".join(str(name) for name in payers) if isinstance(payers, (list, tuple)) else payers
+        which = f", of these: [{', '.join(names)}]" if names else ""
+        more = (
+            f". {', '.join(unknown)} is neither in the group payers nor in the billing document "
+            "(kubestrap_hand_off_billing_file): add it to the group, or ask its owner for the document"
+            if unknown
+            else ""
+        )
+        return [
+            f"{option}: '{said}' of {host} is not a list of hosts of the group payers. "
+            f"Write a list of inventory names{which}{more}"
+        ]
+    try:
+        own = check_region(option, region)
+    except AnsibleAWSError:
+        return []  # which is told by the name of the region's own variable
+    theirs = {name: partitions.get(name) or known.get(name, {}).get("partition") or own for name in payers}
+    return [
+        _two_partitions(f"{option}: '{name}' of {host}", "payer", partition, "cluster", own)
+        for name, partition in theirs.items()
+        if partition != own
+    ]
+
+
+def reader_problems(
+    payer: str,
+    partition: str,
+    run: Entries,
+    known: Entries,
+    absent: bool = False,
+    purge: bool = False,
+    partial: str = "",
+) -> list[str]:
+    """What is wrong between a payer and the clusters that read it, one sentence each.
+
+    :param payer: its inventory name
+    :param partition: of its account
+    :param run: inventory name -> entry of each cluster of this run, with ``state`` (``present`` or ``absent``)
+    :param known: entries of a readers document
+    :param absent: the billing data is to be taken away
+    :param purge: readers that are unknown to this run are to lose the trust
+    :param partial: why this run may not see all clusters; empty when it sees them all
+    """
+    problems = [
+        _two_partitions(
+            f"kubestrap_hand_off_readers: '{name}', which reads {payer},",
+            "cluster",
+            entry["partition"],
+            "payer",
+            partition,
+        )
+        for name, entry in known.items()
+        if payer in entry["payers"] and entry["partition"] != partition and not entry.get("leaving")
+    ]
+    reading = [name for name, entry in run.items() if entry and payer in entry["payers"]]
+    staying = [name for name in reading if run[name].get("state") == "present"]
+    if absent and staying:
+        problems.append(
+            f"billing_data_state: 'absent' of {payer} cannot be while {', '.join(staying)} reads its billing data. "
+            "Write kubecost_state: absent for the cluster too, or run the playbook kubestrap.aws.teardown"
+        )
+    if purge and partial:
+        problems.append(
+            f"billing_data_purge_readers: 'true' of {payer} cannot be {partial}: clusters that are not part of this "
+            "run would lose their access. Run it over the whole inventory"
+        )
+    if purge and not absent and not reading and not any(payer in entry["payers"] for entry in known.values()):
+        problems.append(
+            f"billing_data_purge_readers: 'true' of {payer} would leave it without a reader. Name its clusters in the "
+            "inventory or in the readers document (kubestrap_hand_off_readers_file)"
+        )
+    return problems
+
+
+def _two_partitions(which: str, kind: str, partition: str, other_kind: str, other: str) -> str:
+    payer_partition = partition if kind == "payer" else other
+    return (
+        f"{which} is a {kind} in the partition {partition}, and the {other_kind} is in {other}: no role can be taken "
+        f"across partitions. Read the billing data of {payer_partition} with a Kubecost on a cluster of "
+        f"{payer_partition}, one payer for each partition; or give this Kubecost access keys of an IAM user of "
+        f"{payer_partition} for it"
+    )

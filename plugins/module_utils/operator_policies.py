@@ -1,0 +1,316 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What whoever runs the playbook ``kubecost`` may do: the least policy of the payer's half and of the cluster's half.
+
+Pure functions with keyword arguments, as in ``policies``. Which actions are here follows from the calls that the
+playbooks make (``tests/integration/test_operator_permissions.py`` compares them), from the changes that the modules
+make when something was altered by hand, and from AWS' documentation where more than the call's own action is needed.
+Everything is scoped to names. ``iam:PassRole`` is not among them: no role is handed to a service.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._identifiers import check_account_id, refuse
+from ._s3_names import check_bucket_name
+from .policies import BILLING_REGIONS, Statement, _use_key
+
+# What a policy is enough for; each has all of the one before.
+EXTENTS = ("check", "run", "teardown")
+# The permissions boundary that a role has, or gets, can be demanded of these actions (service authorization reference).
+_BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy")
+
+# What no run with the defaults calls as long as nobody else changes what was made: they put back what was altered by
+# hand, take up changed tags and descriptions, or belong to an option.
+OCCASIONAL = frozenset(
+    {
+        "athena:UpdateWorkGroup",
+        "cur:ModifyReportDefinition",
+        "cur:TagResource",
+        "glue:BatchCreatePartition",
+        "glue:GetPartitions",
+        "glue:TagResource",
+        "iam:AddClientIDToOpenIDConnectProvider",
+        "iam:DeleteOpenIDConnectProvider",
+        "iam:PutRolePermissionsBoundary",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+        "s3:GetEncryptionConfiguration",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging",
+        "s3:PutEncryptionConfiguration",
+    }
+)
+
+
+def kubecost_payer_operator(
+    *,
+    partition: str,
+    region: str,
+    account_id: str,
+    report_name: str,
+    report_bucket: str,
+    report_prefix: str,
+    results_bucket: str,
+    workgroup: str,
+    database: str,
+    role_name: str,
+    iam_path: str = "/",
+    permissions_boundary: str | None = None,
+    report_kms_key_arn: str | None = None,
+    results_kms_key_arn: str | None = None,
+    report_expires: bool = False,
+    operator_arn: str | None = None,
+    extent: str = "teardown",
+    delete_data: bool = False,
+) -> list[Statement]:
+    """Set up, change and take away the billing data of a payer account.
+
+    :param region: of buckets, workgroup, database and table
+    :param workgroup: ``primary`` is read only
+    :param role_name: the role that reads the billing data
+    :param permissions_boundary: ARN of the policy without which no role may be made; ``None``: no boundary is demanded
+    :param report_kms_key_arn, results_kms_key_arn: customer keys of the two buckets
+    :param report_expires: whether delivered reports are deleted after some days (``billing_data_report_expiry_days``)
+    :param operator_arn: role or user that gets this policy, so that it may look up its own rights; ``None``: it may not
+    :param extent: one of ``EXTENTS``: ``check`` reads, ``run`` makes and changes, ``teardown`` takes away too
+    :param delete_data: whether the delivered reports may be deleted (``billing_data_delete_data``)
+    """
+    check_account_id("account_id", account_id)
+    check_bucket_name("report_bucket", report_bucket)
+    check_bucket_name("results_bucket", results_bucket)
+    names = {"region": region, "report_name": report_name, "workgroup": workgroup, "database": database}
+    for option, value in {**names, "role_name": role_name}.items():
+        _check_name(option, value)
+    if partition not in BILLING_REGIONS:
+        known = ", ".join(sorted(BILLING_REGIONS))
+        refuse("partition", partition, "has no Cost and Usage Reports of its own", f"Use an account in one of: {known}")
+    buckets = [f"arn:{partition}:s3:::{name}" for name in dict.fromkeys((report_bucket, results_bucket))]
+    folder = "/".join(part for part in (report_prefix.strip("/"), report_name) if part)
+    if any(character in folder for character in "*?"):
+        refuse("report_prefix", report_prefix, "must not have a wildcard", "Write the folder, for example reports")
+    definition = f"arn:{partition}:cur:{BILLING_REGIONS[partition]}:{account_id}:definition/{report_name}"
+    group = f"arn:{partition}:athena:{region}:{account_id}:workgroup/{workgroup}"
+    glue = f"arn:{partition}:glue:{region}:{account_id}"
+    database_arn = f"{glue}:database/{database}"
+    catalog = [f"{glue}:catalog", database_arn]
+    tables = [*catalog, f"{glue}:table/{database}/*"]
+    keys = bool(report_kms_key_arn or results_kms_key_arn)
+    expiring = buckets if report_expires else buckets[-1:]
+    statements = [
+        _say(
+            "ReadBuckets",
+            buckets,
+            [
+                "s3:ListBucket",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketPolicy",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketTagging",
+                *(["s3:GetEncryptionConfiguration"] if keys else []),
+            ],
+        ),
+        _say("ReadLifecycle", expiring, ["s3:GetLifecycleConfiguration"]),
+        _say("ReadReport", f"{buckets[0]}/{folder}/*", ["s3:GetObject"]),
+        # Actions that know no resources.
+        _say("ReadAccount", "*", ["cur:DescribeReportDefinitions", "lakeformation:GetDataLakeSettings"]),
+        _say(
+            "ReportDefinition",
+            definition,
+            _up_to(
+                extent,
+                ["cur:ListTagsForResource"],
+                ["cur:PutReportDefinition", "cur:ModifyReportDefinition", "cur:TagResource"],
+                ["cur:DeleteReportDefinition"],
+            ),
+        ),
+        _say(
+            "Workgroup",
+            group,
+            _up_to(
+                "check" if workgroup == "primary" else extent,
+                ["athena:GetWorkGroup", "athena:ListTagsForResource"],
+                ["athena:CreateWorkGroup", "athena:UpdateWorkGroup", "athena:TagResource"],
+                ["athena:DeleteWorkGroup"],
+            ),
+        ),
+        _say("ReadDatabase", catalog, ["glue:GetDatabase"]),
+        _say("ReadDatabaseTags", database_arn, ["glue:GetTags"]),
+        _say("ReadTable", tables, ["glue:GetPartitions", "glue:GetTable"]),
+        *_role_reads(partition, account_id, iam_path, role_name),
+        *_own_rights(operator_arn),
+    ]
+    if report_kms_key_arn:
+        statements += [
+            _use_key("DecryptReport", "report_kms_key_arn", report_kms_key_arn, ["kms:Decrypt"]),
+            _say("ReadKeyPolicy", report_kms_key_arn, ["kms:GetKeyPolicy"]),
+        ]
+    if _reaches(extent, "run"):
+        statements += [
+            _say(
+                "MakeBuckets",
+                buckets,
+                [
+                    "s3:CreateBucket",
+                    "s3:PutBucketOwnershipControls",
+                    "s3:PutBucketPolicy",
+                    "s3:PutBucketPublicAccessBlock",
+                    "s3:PutBucketTagging",
+                    *(["s3:PutEncryptionConfiguration"] if keys else []),
+                    "s3:TagResource",
+                ],
+            ),
+            _say("SetLifecycle", expiring, ["s3:PutLifecycleConfiguration"]),
+            _say("MakeDatabase", catalog, ["glue:CreateDatabase"]),
+            _say("TagDatabase", database_arn, ["glue:TagResource"]),
+            _say("MakeTable", tables, ["glue:BatchCreatePartition", "glue:CreateTable", "glue:UpdateTable"]),
+            *_role_writes(partition, account_id, iam_path, role_name, permissions_boundary),
+        ]
+    if _reaches(extent, "teardown"):
+        emptied = buckets if delete_data else buckets[-1:]
+        statements += [
+            _say("DeleteBuckets", buckets, ["s3:DeleteBucket", "s3:ListBucketVersions"]),
+            _say("EmptyBuckets", [f"{bucket}/*" for bucket in emptied], ["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+            _say(
+                "DeleteCatalog",
+                [*tables, f"{glue}:userDefinedFunction/{database}/*"],
+                ["glue:DeleteDatabase", "glue:DeleteTable", "glue:GetTables"],
+            ),
+            *_role_deletes(partition, account_id, iam_path, role_name, permissions_boundary),
+        ]
+    return statements
+
+
+def kubecost_cluster_operator(
+    *,
+    partition: str,
+    region: str,
+    account_id: str,
+    cluster_name: str,
+    role_name: str,
+    issuer: str | None = None,
+    iam_path: str = "/",
+    permissions_boundary: str | None = None,
+    operator_arn: str | None = None,
+    extent: str = "teardown",
+) -> list[Statement]:
+    """Give Kubecost on one cluster its identity, change it and take it away. Rights in the cluster: RBAC, not here.
+
+    :param region: of the cluster
+    :param role_name: the role that Kubecost's ServiceAccount takes
+    :param issuer: of the cluster; ``None``: any EKS cluster of the region
+    :param permissions_boundary, operator_arn, extent: as of ``kubecost_payer_operator``
+    """
+    check_account_id("account_id", account_id)
+    for option, value in {"region": region, "cluster_name": cluster_name, "role_name": role_name}.items():
+        _check_name(option, value)
+    host = issuer.removeprefix("https://") if issuer else f"oidc.eks.{region}.*"
+    provider = f"arn:{partition}:iam::{account_id}:oidc-provider/{host}"
+    statements = [
+        _say(
+            "ReadCluster", f"arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}", ["eks:DescribeCluster"]
+        ),
+        _say("ReadIssuer", provider, ["iam:GetOpenIDConnectProvider"]),
+        *_role_reads(partition, account_id, iam_path, role_name),
+        *_own_rights(operator_arn),
+    ]
+    if _reaches(extent, "run"):
+        statements += [
+            _say(
+                "RegisterIssuer",
+                provider,
+                [
+                    "iam:CreateOpenIDConnectProvider",
+                    "iam:AddClientIDToOpenIDConnectProvider",
+                    "iam:TagOpenIDConnectProvider",
+                ],
+            ),
+            *_role_writes(partition, account_id, iam_path, role_name, permissions_boundary),
+        ]
+    if _reaches(extent, "teardown"):
+        statements += [
+            _say("DeleteIssuer", provider, ["iam:DeleteOpenIDConnectProvider"]),
+            *_role_deletes(partition, account_id, iam_path, role_name, permissions_boundary),
+        ]
+    return statements
+
+
+# Name, as lookup iam_document takes it -> function.
+OPERATOR_POLICIES: dict[str, t.Callable[..., list[Statement]]] = {
+    function.__name__: function for function in (kubecost_cluster_operator, kubecost_payer_operator)
+}
+
+
+# --- parts
+
+
+def _say(sid: str, resource: str | list[str], actions: list[str]) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _reaches(extent: str, wanted: str) -> bool:
+    if extent not in EXTENTS:
+        refuse("extent", extent, "is not known", f"Write one of: {', '.join(EXTENTS)}")
+    return EXTENTS.index(extent) >= EXTENTS.index(wanted)
+
+
+def _up_to(extent: str, *actions: list[str]) -> list[str]:
+    """The actions of each extent up to this one."""
+    return [action for wanted, own in zip(EXTENTS, actions, strict=True) if _reaches(extent, wanted) for action in own]
+
+
+def _check_name(option: str, value: t.Any) -> None:
+    """A part of an ARN: ``*`` would match all of them, and an empty one none or the wrong one."""
+    if not value or any(character in str(value) for character in "*?:/ "):
+        refuse(option, value, "is not a name", f"Write the {option} as AWS shows it")
+
+
+def _role(partition: str, account_id: str, path: str, name: str) -> list[str]:
+    """The role's ARN. A role that does not exist yet is asked for by its name alone, whatever path it will have."""
+    base = f"arn:{partition}:iam::{account_id}:role"
+    return [f"{base}{each}{name}" for each in dict.fromkeys((path, "/"))]
+
+
+def _role_reads(partition: str, account_id: str, path: str, name: str) -> list[Statement]:
+    return [_say("ReadRole", _role(partition, account_id, path, name), ["iam:GetRole", "iam:GetRolePolicy"])]
+
+
+def _role_writes(partition: str, account_id: str, path: str, name: str, boundary: str | None) -> list[Statement]:
+    actions = ["iam:CreateRole", "iam:PutRolePolicy", "iam:TagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"]
+    if boundary:
+        actions.append("iam:PutRolePermissionsBoundary")
+    return _bounded("MakeRole", _role(partition, account_id, path, name)[:1], actions, boundary)
+
+
+def _role_deletes(partition: str, account_id: str, path: str, name: str, boundary: str | None) -> list[Statement]:
+    reads = ["iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"]
+    arns = _role(partition, account_id, path, name)
+    return [
+        _say("ReadRoleToDelete", arns, reads),
+        *_bounded("DeleteRole", arns[:1], ["iam:DeleteRole", "iam:DeleteRolePolicy"], boundary),
+    ]
+
+
+def _bounded(sid: str, resource: list[str], actions: list[str], boundary: str | None) -> list[Statement]:
+    """The statement; with a boundary two, so that what can demand the boundary does."""
+    if not boundary:
+        return [_say(sid, resource, actions)]
+    demanding = [action for action in actions if action in _BOUNDED]
+    condition = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    return [
+        {**_say(f"{sid}WithBoundary", resource, demanding), "Condition": condition},
+        _say(sid, resource, [action for action in actions if action not in demanding]),
+    ]
+
+
+def _own_rights(operator_arn: str | None) -> list[Statement]:
+    if operator_arn is None:
+        return []
+    if ":role/" not in operator_arn and ":user/" not in operator_arn:
+        write = "Write the whole ARN, for example arn:aws:iam::111111111111:role/operator"
+        refuse("operator_arn", operator_arn, "is not the ARN of a role or user", write)
+    return [_say("ReadOwnRights", operator_arn, ["iam:GetRole", "iam:SimulatePrincipalPolicy"])]

@@ -1,0 +1,63 @@
+#!/usr/bin/python
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+# The work is done by the action plugin of the same name; this file is its documentation.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: verification_verdict
+version_added: 1.0.0
+short_description: End a verification with an exit code
+description:
+  - Gives C(ansible-playbook) the exit code of a verdict, for pipelines that only look at that.
+  - V(fits) and V(pending) end with 0, V(denied) with 2 and V(differs) with 4.
+  - Ansible knows no exit codes of its own making. So V(differs) counts as an unreachable host, whose exit code is 4, though nothing is unreachable.
+author:
+  - Contributors to kubestrap.aws (@kubestrap)
+options:
+  verdict:
+    description:
+      - The verdict, as the filter P(kubestrap.aws.verification_document#filter) has it.
+    type: str
+    choices: [fits, pending, differs, denied]
+    required: true
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: N/A
+    details:
+      - This action does not modify state.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+    details:
+      - This action does not modify state.
+seealso:
+  - plugin: kubestrap.aws.verification_document
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: End with the exit code of the verdict
+  kubestrap.aws.verification_verdict:
+    verdict: fits
+"""
+
+RETURN = r"""
+verdict:
+  description: The verdict.
+  returned: always
+  type: str
+  sample: fits
+"""

@@ -1,0 +1,51 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page permissions.rst has the policies word for word, by the very lookups that it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+
+import yaml
+from ansible_collections.kubestrap.aws.plugins.module_utils import operator_policies, operator_rbac, policies
+
+PAGE = (Path(__file__).resolve().parents[4] / "docs/docsite/rst/permissions.rst").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of a language."""
+    found = re.findall(rf"^\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)", PAGE, re.M)
+    return [textwrap.dedent(block).strip() + "\n" for block in found]
+
+
+def shown(document: str) -> dict[str, str]:
+    """The parameters of the lookup that the page shows."""
+    (call,) = re.findall(rf"'{document}',(.*?)\)", PAGE, re.S)
+    return dict(re.findall(r"(\w+)='([^']*)'", call))
+
+
+def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
+    payer, cluster = (json.loads(block) for block in blocks("json"))
+    for document, policy in (("kubecost_payer_operator", payer), ("kubecost_cluster_operator", cluster)):
+        statements = operator_policies.OPERATOR_POLICIES[document](**shown(document))
+        assert policy == policies.document(statements)
+
+
+def test_the_rbac_objects() -> None:
+    objects = [block for block in blocks("yaml") if "ClusterRole" in block]
+    assert len(objects) == 1
+    listed = yaml.safe_load(objects[0])
+    assert (listed["kind"], listed["items"]) == ("List", operator_rbac.kubecost_cluster_rbac())
+
+
+def test_the_actions_that_only_repair_are_named() -> None:
+    assert {action for action in operator_policies.OCCASIONAL if f"``{action}``" not in PAGE} == set()
+
+
+def test_the_size_that_is_told() -> None:
+    statements = operator_policies.kubecost_payer_operator(**shown("kubecost_payer_operator"))
+    assert round(policies.size(statements), -3) == 5000
