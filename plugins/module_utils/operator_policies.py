@@ -75,7 +75,8 @@ def kubecost_payer_operator(
     :param role_name: the role that reads the billing data
     :param permissions_boundary: ARN of the policy without which no role may be made; ``None``: no boundary is demanded
     :param report_kms_key_arn, results_kms_key_arn: customer keys of the two buckets
-    :param report_expires: whether delivered reports are deleted after some days (``billing_data_report_expiry_days``)
+    :param report_expires: whether delivered reports are deleted after some days (``billing_data_report_expiry_days``),
+        or were until now
     :param operator_arn: role or user that gets this policy, so that it may look up its own rights; ``None``: it may not
     :param extent: one of ``EXTENTS``: ``check`` reads, ``run`` makes and changes, ``teardown`` takes away too
     :param delete_data: whether the delivered reports may be deleted (``billing_data_delete_data``)
@@ -111,10 +112,10 @@ def kubecost_payer_operator(
                 "s3:GetBucketPolicy",
                 "s3:GetBucketPublicAccessBlock",
                 "s3:GetBucketTagging",
+                "s3:GetLifecycleConfiguration",
                 *(["s3:GetEncryptionConfiguration"] if keys else []),
             ],
         ),
-        _say("ReadLifecycle", expiring, ["s3:GetLifecycleConfiguration"]),
         _say("ReadReport", f"{buckets[0]}/{folder}/*", ["s3:GetObject"]),
         # Actions that know no resources.
         _say("ReadAccount", "*", ["cur:DescribeReportDefinitions", "lakeformation:GetDataLakeSettings"]),

@@ -65,7 +65,11 @@ class Vandal:
         core = self.place.core(cluster)
         secret = core.read_namespaced_secret("cloud-integration", "kubecost")
         text = base64.b64decode(secret.data["cloud-integration.json"]).decode()
-        data = {"cloud-integration.json": base64.b64encode(text.replace("athenacurcfn_", "not-athenacurcfn_").encode()).decode()}
+        data = {
+            "cloud-integration.json": base64.b64encode(
+                text.replace("athenacurcfn_", "not-athenacurcfn_").encode()
+            ).decode()
+        }
         core.patch_namespaced_secret("cloud-integration", "kubecost", {"data": data})
 
     def drop_column(self, payer: str) -> None:
