@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Regions, partitions and host names, from botocore's own data; no call."""
+"""Regions, partitions and host names, from botocore's own data; no call.
+
+botocore is imported where it is used. Each task that uses a filter of this collection imports this file in a process of
+its own, and few of them ask for a region; the import would be most of what such a task costs.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,6 @@ import difflib
 import functools
 
 from ._identifiers import refuse
-
-try:
-    import botocore.config
-    import botocore.session
-except ImportError:
-    pass  # AnsibleAWSModule and AWSLookupBase report a missing SDK.
 
 
 def s3_endpoint(region: str) -> str:
@@ -25,6 +23,9 @@ def s3_endpoint(region: str) -> str:
 
     :raises AnsibleAWSError: see ``check_region``
     """
+    import botocore.config
+    import botocore.session
+
     check_region("region", region)
     config = botocore.config.Config(
         ignore_configured_endpoint_urls=True, s3={"us_east_1_regional_endpoint": "regional"}
@@ -41,6 +42,8 @@ def check_region(option: str, region: str) -> str:
     """
     partition = _partitions().get(region)
     if partition is None:
+        import botocore
+
         near = difflib.get_close_matches(str(region), _partitions(), n=1)
         hint = f"Write {near[0]}?" if near else "Write a region such as eu-west-1."
         refuse(
@@ -55,6 +58,8 @@ def check_region(option: str, region: str) -> str:
 @functools.cache
 def _partitions() -> dict[str, str]:
     """Region -> partition."""
+    import botocore.session
+
     session = botocore.session.Session()
     return {
         region: partition

@@ -111,7 +111,7 @@ def test_a_verification_looks_once_and_names_what_kubecost_is_denied(place: Inst
     assert (status["finding"], status["state"]) == ("denied", "failed")
     assert place.sandbox.cloud_cost(CLUSTER)["asked"] == asked + 1
     assert "athena:StartQueryExecution is not allowed" in status["cause"]
-    assert ingestion(run)[1] == "failed"
+    assert run.links(CLUSTER)["ingestion"] == "failed"
     assert "Add athena:StartQueryExecution to the policy of the role" in run.notes(CLUSTER)
 
 
