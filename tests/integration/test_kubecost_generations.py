@@ -220,7 +220,9 @@ def test_the_next_run_takes_the_old_one_out_of_the_trust(place: Installation, af
 def test_another_role_on_the_service_account_restarts_the_pods(
     place: Installation, after: Run, before: dict[str, set[str]]
 ) -> None:
-    pods = living(place, THREE)
+    # The agent of FinOps has a ServiceAccount of its own, and stays.
+    pods = {uid: pod for uid, pod in living(place, THREE).items() if pod.spec.service_account_name == NEW}
+    assert len(pods) > 1
     assert not set(pods) & before[THREE]
     (reader,) = [pod for pod in pods.values() if pod.metadata.labels["app"] == "cloud-cost"]
     role = f"arn:aws:iam::{place.cluster_account}:role/costs"
