@@ -23,7 +23,17 @@ from ._eks_cluster import Cluster
 from ._eks_token import eks_token
 from ._helm_chart import chart_of
 from ._kube_api import METADATA_ONLY, KubeApi, KubeError, principal_of
-from .kubecost_chart import CHECKSUM_ANNOTATION, GENERATIONS, fullname, generation_of_chart, service_account_name
+from ._preflight_values import check_values
+from .kubecost_chart import (
+    ADOPTED,
+    CHECKSUM_ANNOTATION,
+    GENERATIONS,
+    RELEASE_ANNOTATION,
+    fullname,
+    generation_of_chart,
+    service_account_name,
+    value_at,
+)
 
 _LATEST = str(max(map(int, GENERATIONS)))
 
@@ -45,9 +55,13 @@ def look_at_release(
     :returns: ``release`` as ``read_release`` returns it and ``chart`` as ``choose_chart`` does; problems as sentences
     """
     try:
-        release = _read(connection, cluster, wanted)
+        release, values = _read(connection, cluster, wanted)
     except KubeError as e:
         return {"release": None, "chart": None}, [f"kubecost_release_name: the release cannot be looked at. {e}"]
+    leaving = bool(wanted.get("taken_away"))
+    if leaving and not (release and release["adopted"] and release["pods_wired"]):
+        # It is uninstalled, or has nothing of ours: no chart is needed for that, and nothing has to fit.
+        return {"release": release, "chart": None}, []
     chart, problems = choose_chart(release, wanted)
     timeout = wanted.get("timeout")
     seconds = duration(timeout) if timeout else 0.0
@@ -55,11 +69,18 @@ def look_at_release(
         problems.append(f"kubecost_helm_timeout: '{timeout}' is not a duration. Write a number and a unit, such as 10m")
     now = datetime.datetime.now(datetime.UTC)
     if release:
-        problems += check_generation(release, wanted["generation"]) + check_status(release, seconds or 0.0, now)
+        check = check_generation_of_leaving if leaving else check_generation
+        wrong = check(release, wanted["generation"])
+        problems += wrong + check_status(release, seconds or 0.0, now)
+        # Between generations the keys of the values differ: there the first problem is enough.
+        if not wrong and release["adopted"] and not release["pods_wired"]:
+            problems += check_values(values, wanted, lambda: connection.caller)
     return {"release": release, "chart": chart}, problems
 
 
-def _read(connection: AwsConnection, cluster: Cluster, wanted: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+def _read(
+    connection: AwsConnection, cluster: Cluster, wanted: t.Mapping[str, t.Any]
+) -> tuple[dict[str, t.Any] | None, dict[str, t.Any]]:
     place = (wanted["namespace"], wanted["name"])
     if wanted.get("kubeconfig"):
         return read_release(KubeApi.from_kubeconfig(wanted["kubeconfig"], wanted.get("context") or None), *place)
@@ -76,13 +97,15 @@ def _read(connection: AwsConnection, cluster: Cluster, wanted: t.Mapping[str, t.
         return read_release(api, *place)
 
 
-def read_release(api: KubeApi, namespace: str, name: str) -> dict[str, t.Any] | None:
-    """The newest revision of a release, ``None`` when there is none.
+def read_release(api: KubeApi, namespace: str, name: str) -> tuple[dict[str, t.Any] | None, dict[str, t.Any]]:
+    """The newest revision of a release, ``None`` when there is none, and its values, which may be secrets.
 
     :returns: ``name``, ``chart``, ``chart_version``, ``generation`` (``None``: not a chart of Kubecost), ``status`` (a
         word of Helm), ``revision``, ``written`` (when Helm wrote that, ISO 8601), ``wired`` (whether this collection
-        wrote its values), ``service_accounts`` (that pods may run with now: of the newest revision, and of the last one
-        that was deployed), ``former_service_accounts`` (that no pod of the release runs with any more)
+        wrote its values), ``adopted`` (whether somebody else has installed it), ``pods_wired`` (whether pods may run
+        with values that this collection wrote), ``service_accounts`` (that pods may run with now: of the newest
+        revision, and of the last one that was deployed), ``former_service_accounts`` (that no pod of the release runs
+        with any more)
     :raises KubeError: no answer, or refused
     """
     secrets = ("api", "v1", "namespaces", namespace, "secrets")
@@ -94,11 +117,11 @@ def read_release(api: KubeApi, namespace: str, name: str) -> dict[str, t.Any] | 
         reverse=True,
     )
     if not revisions:
-        return None
+        return None, {}
     newest = revisions[0][1]
     before = next((meta for _version, meta in revisions[1:] if meta["labels"].get("status") in _IN_FORCE), None)
     bodies = [decode(api.get(*secrets, meta["name"]) or {}) for meta in (newest, before) if meta]
-    return describe(name, newest, *bodies)
+    return describe(name, newest, *bodies), bodies[0].get("config") or {}
 
 
 def decode(secret: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -127,7 +150,9 @@ def describe(
     values = newest.get("config") or {}
     chart_name, version = str(chart.get("name", "")), str(chart.get("version", ""))
     accounts, earlier = _accounts(name, newest), _accounts(name, before or {})
-    former: list[str] = []
+    wired, former = _is_wired(values), []
+    # What a run of Helm that did not end has to say counts only where we have said nothing before.
+    in_force = values if wired or status == "deployed" else (before or {}).get("config") or {}
     if status == "deployed":
         # Also what a release that was uninstalled, and has no revision any more, may have left in a trust.
         former = [*earlier, *(fullname(number, name, values) for number in GENERATIONS)]
@@ -141,10 +166,25 @@ def describe(
         "status": status,
         "revision": int(labels.get("version", 0)),
         "written": _written(metadata),
-        "wired": CHECKSUM_ANNOTATION in str(((values.get("global") or {}).get("podAnnotations")) or {}),
+        "wired": wired,
+        "adopted": status != "uninstalled" and (not _is_wired(in_force) or _is_adopted(in_force)),
+        "pods_wired": status != "uninstalled" and _is_wired(in_force),
         "service_accounts": list(dict.fromkeys(accounts)),
         "former_service_accounts": sorted(set(former) - set(accounts)),
     }
+
+
+def _pod_annotations(values: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    found = value_at(values, "global.podAnnotations")
+    return found if isinstance(found, t.Mapping) else {}
+
+
+def _is_wired(values: t.Mapping[str, t.Any]) -> bool:
+    return CHECKSUM_ANNOTATION in _pod_annotations(values)
+
+
+def _is_adopted(values: t.Mapping[str, t.Any]) -> bool:
+    return _pod_annotations(values).get(RELEASE_ANNOTATION) == ADOPTED
 
 
 def _written(metadata: t.Mapping[str, t.Any]) -> str:
@@ -253,6 +293,18 @@ def check_generation(release: t.Mapping[str, t.Any], generation: str) -> list[st
             f"kubecost_generation: '{installed}' first, then upgrade it by changing that to '{generation}'"
         ]
     return []
+
+
+def check_generation_of_leaving(release: t.Mapping[str, t.Any], generation: str) -> list[str]:
+    """Whether this is the generation of a release that stays: a teardown gives it other values, and no upgrade."""
+    installed = release["generation"]
+    if generation == installed:
+        return []
+    return [
+        f"kubecost_generation: '{generation}' is not that of the release {release['name']}, which is the chart "
+        f"{release['chart']} {release['chart_version']}. It was not installed by this collection, so that it stays, "
+        f"and a teardown does not upgrade it: write kubecost_generation: '{installed}'"
+    ]
 
 
 def check_status(release: t.Mapping[str, t.Any], timeout: float, now: datetime.datetime) -> list[str]:

@@ -194,6 +194,8 @@ def _without_role(pod: Object, account: Object | None, role_arn: str) -> Link | 
     annotated = _annotated_at(account)
     created = pod["metadata"].get("creationTimestamp", "")
     older = bool(annotated and created and created < annotated)
+    # The run that annotates the ServiceAccount has its pods made anew, too.
+    annotations = (account or {"metadata": {}})["metadata"].get("annotations") or {}
     return failed(
         "pods",
         f"The pod {_name(pod)} has no AWS_ROLE_ARN, so that it calls AWS as its node",
@@ -201,6 +203,7 @@ def _without_role(pod: Object, account: Object | None, role_arn: str) -> Link | 
         if older
         else "it was created before the webhook of EKS knew the ServiceAccount's annotation",
         restart,
+        by_run=annotations.get(ANNOTATION) != role_arn,
         by_install=True,
     )
 

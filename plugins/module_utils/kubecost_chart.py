@@ -26,6 +26,8 @@ RELEASE_KEYS = ("generation", "release", "namespace", "values")
 # Pods do not see a changed Secret: chart 3 mounts a sub-path, and no chart watches a Secret that it did not make. All
 # generations put the values of global.podAnnotations on their pods, so a checksum there rolls them.
 CHECKSUM_ANNOTATION = "kubestrap.aws/cloud-integration-checksum"
+# Beside it, of a release that was there before this collection first changed it: such a one is never uninstalled.
+RELEASE_ANNOTATION, ADOPTED = "kubestrap.aws/release", "adopted"
 # The charts from 2 on roll their pods by themselves when a ConfigMap that they make from these values changes.
 CONFIGS_ANNOTATION = "kubestrap.aws/product-configs-checksum"
 

@@ -20,9 +20,11 @@ from ansible.module_utils.common.dict_transformations import dict_merge
 from ._identifiers import refuse
 from ._kubernetes_names import check_kubernetes_name
 from .kubecost_chart import (
+    ADOPTED,
     CHECKSUM_ANNOTATION,
     CONFIGS_ANNOTATION,
     ONE_SOURCE,
+    RELEASE_ANNOTATION,
     Generation,
     Values,
     fullname,
@@ -33,7 +35,8 @@ from .kubecost_chart import (
 
 REQUIRED_KEYS = ("generation", "release", "cloud_integration_secret", "cluster_id")
 OPTIONAL_KEYS = (
-    "service_account", "finops_agent_service_account", "cluster_name", "checksum", "image_registry", "user_values",
+    "service_account", "finops_agent_service_account", "cluster_name", "checksum", "adopted", "image_registry",
+    "user_values",
 )  # fmt: skip
 KNOWN_KEYS = REQUIRED_KEYS + OPTIONAL_KEYS
 _ACCOUNT_KEYS = ("create", "name", "annotations")
@@ -117,7 +120,10 @@ def _ours(number: str, wiring: t.Mapping[str, t.Any], account: dict[str, t.Any])
     secret = wiring["cloud_integration_secret"]
     cluster_id = wiring["cluster_id"]
     checksum = wiring.get("checksum")
-    everywhere = {"podAnnotations": {CHECKSUM_ANNOTATION: checksum}} if checksum else {}
+    marks = {CHECKSUM_ANNOTATION: checksum} if checksum else {}
+    if wiring.get("adopted"):
+        marks[RELEASE_ANNOTATION] = ADOPTED
+    everywhere = {"podAnnotations": marks} if marks else {}
     values: dict[str, t.Any] = {"serviceAccount": account}
     if number == "3":
         values["global"] = {"clusterId": cluster_id, **everywhere}
@@ -186,13 +192,13 @@ def _refuse_contradictions(ours: Values, user: Values, path: tuple[str, ...] = (
         if isinstance(value, t.Mapping) and isinstance(theirs, t.Mapping):
             _refuse_contradictions(value, theirs, here)
         elif value != theirs:
-            _contradiction(_dotted(here), theirs, value)
+            _contradiction(dotted_key(here), theirs, value)
 
 
 def _contradiction(dotted: str, theirs: t.Any, ours: t.Any) -> t.NoReturn:
     refuse(f"user_values.{dotted}", theirs, f"contradicts the wiring, which needs '{ours}'", _LEAVE_OUT)
 
 
-def _dotted(path: tuple[str, ...]) -> str:
+def dotted_key(path: tuple[str, ...]) -> str:
     """A path as Helm's --set writes it: dots inside a key are escaped."""
     return ".".join(part.replace(".", "\\.") for part in path)

@@ -188,6 +188,24 @@ options:
       context:
         description: Context in O(release.kubeconfig).
         type: str
+      wiring:
+        description:
+          - What P(kubestrap.aws.kubecost_values#filter) takes, as one text in JSON, without what is known only later.
+          - A release that this collection has not wired is refused when it has values that would be lost or get another value. Their keys are named.
+          - Without it no values are compared.
+        type: json
+      role:
+        description: Path and name of the role that the ServiceAccount will have, such as V(/kubecost-demo).
+        type: str
+      change:
+        description: Whether the values of a release that this collection has not wired may be replaced.
+        type: bool
+        default: false
+      taken_away:
+        description:
+          - Whether the release is to be taken away. Then nothing has to fit, unless it has to get its own values back since somebody else installed it.
+        type: bool
+        default: false
   namespace:
     description:
       - Namespace of the workload. While it has no Secret of this collection, O(rights) are looked up.
@@ -316,6 +334,12 @@ preflight:
         wired:
           description: Whether this collection has written its values.
           type: bool
+        adopted:
+          description: Whether somebody else has installed it. It is never uninstalled then.
+          type: bool
+        pods_wired:
+          description: Whether its pods may run with values that this collection wrote, also while the newest revision is not deployed.
+          type: bool
         service_accounts:
           description: ServiceAccounts that pods of the release may run with now.
           type: list
@@ -327,7 +351,7 @@ preflight:
           elements: str
           sample: [kubecost]
     chart:
-      description: The chart that will be installed; V(null) when no release was asked for.
+      description: The chart that will be installed; V(null) when no release was asked for, or when none is needed to take it away.
       type: dict
       contains:
         local:
@@ -530,6 +554,10 @@ def main():
                     timeout=dict(type="str"),
                     kubeconfig=dict(type="path"),
                     context=dict(type="str"),
+                    wiring=dict(type="json", no_log=True),
+                    role=dict(type="str"),
+                    change=dict(type="bool", default=False),
+                    taken_away=dict(type="bool", default=False),
                 ),
             ),
             namespace=dict(type="str"),

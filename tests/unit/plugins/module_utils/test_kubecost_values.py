@@ -73,6 +73,14 @@ def test_without_a_checksum_there_is_no_annotation(generation: str) -> None:
     assert "podAnnotations" not in wired(generation=generation, checksum="").get("global", {})
 
 
+@pytest.mark.parametrize("generation", ["1", "2", "3"])
+def test_a_release_that_was_there_before_is_marked_and_ours_is_not(generation: str) -> None:
+    marked = wired(generation=generation, adopted=True)["global"]["podAnnotations"]
+    ours = wired(generation=generation, adopted=False)["global"]["podAnnotations"]
+    assert marked == {**ours, "kubestrap.aws/release": "adopted"}
+    assert ours == wired(generation=generation)["global"]["podAnnotations"]
+
+
 def test_a_service_account_that_others_make() -> None:
     values = wired(service_account={"create": False, "name": "reader"})
     assert values["serviceAccount"] == {"create": False, "name": "reader", "annotations": {}}

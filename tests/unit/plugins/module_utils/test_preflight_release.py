@@ -50,7 +50,7 @@ class Api:
 
 
 def read(*revisions: tuple[str, dict[str, Any]]) -> Any:
-    return subject.read_release(Api(*revisions), "finops", "kubecost")
+    return subject.read_release(Api(*revisions), "finops", "kubecost")[0]
 
 
 def test_a_release_that_is_not_there() -> None:
@@ -67,6 +67,8 @@ def test_a_release_word_for_word() -> None:
         "revision": 1,
         "written": CREATED,
         "wired": True,
+        "adopted": False,
+        "pods_wired": True,
         "service_accounts": ["kubecost-cost-analyzer"],
         "former_service_accounts": ["kubecost"],
     }
@@ -93,7 +95,7 @@ def test_a_release_of_somebody_else() -> None:
 def test_no_more_than_two_revisions_are_read() -> None:
     revisions = [("superseded", document("2")) for _number in range(8)]
     api = Api(*revisions, ("failed", document("2")), ("deployed", document("3")))
-    found = subject.read_release(api, "finops", "kubecost")
+    found, _values = subject.read_release(api, "finops", "kubecost")
     assert found["revision"] == 10, "numbers are not compared as text"
     assert api.asked == ["secrets", "sh.helm.release.v1.kubecost.v10", "sh.helm.release.v1.kubecost.v8"]
 
@@ -110,6 +112,39 @@ def test_after_it_the_old_one_is_known_also_by_a_name_of_the_users() -> None:
     found = read(("superseded", before), ("deployed", document("3")))
     assert found["service_accounts"] == ["kubecost"]
     assert found["former_service_accounts"] == ["kubecost-cost-analyzer", "reader"]
+
+
+THEIRS = {"global": {"podAnnotations": {"team": "finops"}}}
+MARKED = {"global": {"podAnnotations": {**WIRED["global"]["podAnnotations"], "kubestrap.aws/release": "adopted"}}}
+
+
+def who(*revisions: tuple[str, dict[str, Any]]) -> tuple[bool, bool, bool]:
+    """Whether a release is wired, is adopted, and has pods with our values."""
+    found = read(*((status, {**document("3"), "config": values}) for status, values in revisions))
+    return found["wired"], found["adopted"], found["pods_wired"]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "said"),
+    [
+        ([("deployed", WIRED)], (True, False, True)),
+        ([("deployed", THEIRS)], (False, True, False)),
+        ([("deployed", {"global": {"podAnnotations": None}})], (False, True, False)),
+        ([("superseded", THEIRS), ("deployed", MARKED)], (True, True, True)),
+        ([("superseded", MARKED), ("deployed", THEIRS)], (False, True, False)),
+        ([("failed", THEIRS)], (False, True, False)),
+        # The run that would have taken it over, or given it back, has not ended.
+        ([("deployed", THEIRS), ("failed", MARKED)], (True, True, True)),
+        ([("deployed", THEIRS), ("pending-upgrade", MARKED)], (True, True, True)),
+        ([("deployed", MARKED), ("failed", THEIRS)], (False, True, True)),
+        # What its user has tried by hand makes a release of ours none of theirs.
+        ([("deployed", WIRED), ("failed", THEIRS)], (False, False, True)),
+        ([("uninstalled", MARKED)], (True, False, False)),
+        ([("uninstalled", THEIRS)], (False, False, False)),
+    ],
+)
+def test_whose_release_it_is(revisions: list[tuple[str, dict[str, Any]]], said: tuple[bool, bool, bool]) -> None:
+    assert who(*revisions) == said
 
 
 def test_a_revision_that_goes_meanwhile() -> None:
@@ -278,3 +313,66 @@ def test_a_release_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert found == {"release": None, "chart": None}
     said = "The API server refuses GET secrets: forbidden. Allow it"
     assert problems == [f"kubecost_release_name: the release cannot be looked at. {said}"]
+
+
+# --- a release of somebody else
+
+
+WIRING = {
+    "generation": "3",
+    "release": "kubecost",
+    "cluster_id": "demo",
+    "cloud_integration_secret": "cloud-integration",
+}
+
+
+def theirs(generation: str = "3", **values: Any) -> Api:
+    """A release that this collection did not install."""
+    return Api(("deployed", {**document(generation), "config": values}))
+
+
+def test_its_values_are_not_lost_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = theirs(**{"global": {"proxy": "secret-one"}, "networkCosts": {"enabled": False}})
+    wiring = json.dumps({**WIRING, "user_values": {"networkCosts": {"enabled": False}}})
+
+    found, problems = looked_at(monkeypatch, api, wiring=wiring)
+
+    assert problems == [
+        "kubecost_values: the release kubecost in namespace finops was not installed by this collection and has values "
+        "that would be lost or changed: global.proxy. Write them into kubecost_values (helm get values kubecost -n "
+        "finops shows them), or set kubecost_release_change: true to have them replaced"
+    ]
+    assert "secret-one" not in json.dumps(found)
+    assert looked_at(monkeypatch, api, wiring=wiring, change=True)[1] == []
+    assert looked_at(monkeypatch, api, wiring="")[1] == [], "a verification refuses nothing"
+
+
+def test_a_release_of_ours_follows_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(("deployed", document("3", mine="one")))
+    assert looked_at(monkeypatch, api, wiring=json.dumps(WIRING))[1] == []
+
+
+def test_values_of_another_generation_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = looked_at(monkeypatch, theirs("2", mine="one"), wiring=json.dumps(WIRING))[1]
+    assert "Take it over with kubecost_generation: '2' first" in problem
+
+
+def test_to_take_ours_away_nothing_has_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"taken_away": True, "timeout": "10 minutes", "chart_ref": "./there-is-none"}
+    for api in (Api(("deployed", document("1"))), theirs("1", mine="one"), Api()):
+        found, problems = looked_at(monkeypatch, api, **wrong)
+        assert (found["chart"], problems) == (None, [])
+
+
+def test_what_stays_needs_its_chart_to_get_its_values_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(("deployed", {**document("2"), "config": MARKED}))
+    found, problems = looked_at(monkeypatch, api, taken_away=True, generation="2", timeout="10m")
+    assert (found["chart"], problems) == ({"local": False, "version": "2.8.7"}, [])
+    (problem,) = looked_at(monkeypatch, api, taken_away=True, generation="3")[1]
+    assert (
+        "kubecost_generation: '3' is not that of the release kubecost, which is the chart cost-analyzer 2.8.7"
+        in problem
+    )
+    assert problem.endswith("write kubecost_generation: '2'")
+    (problem,) = looked_at(monkeypatch, api, taken_away=True, generation="2", chart_ref="./there-is-none")[1]
+    assert problem.startswith("kubecost_chart_ref: './there-is-none' is not on this machine")

@@ -254,6 +254,8 @@ def test_no_release() -> None:
         workload.secret_link(secret({"aws": []}), "cloud-integration", "cloud-integration.json", DOCUMENT),
         workload.pods_link([pod(account="kubecost-cost-analyzer")], ANNOTATED, NAME, ROLE),
         workload.pods_link([pod(env={"AWS_ROLE_ARN": f"{ROLE}-old"})], ANNOTATED, NAME, ROLE),
+        workload.pods_link([pod(env={})], account({}), NAME, ROLE),
+        workload.pods_link([pod(env={})], None, NAME, ROLE),
         workload.release_link([revision(1, "failed")], "kubecost"),
     ],
 )

@@ -257,3 +257,18 @@ def test_a_payer_is_compared_when_nothing_else_is_wrong(world: World, monkeypatc
     assert asked == [("222222222222", "kubecost")]
     assert look(billing_data=payer, problems=["other"])["problems"] == ["other"]
     assert len(asked) == 1
+
+
+def test_values_of_a_release_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one text: of a mapping each word would be hidden, in everything that is printed."""
+    asked: dict[str, Any] = {}
+
+    class Asks:
+        def __init__(self, argument_spec: dict[str, Any]) -> None:
+            asked.update(argument_spec)
+            raise InterruptedError
+
+    monkeypatch.setattr(preflight_info, "KubestrapAWSModule", Asks)
+    with pytest.raises(InterruptedError):
+        preflight_info.main()
+    assert asked["release"]["options"]["wiring"] == {"type": "json", "no_log": True}
