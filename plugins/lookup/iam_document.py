@@ -33,7 +33,7 @@ options:
       - V(kubecost_payer_operator), for whoever runs the payer's half of the playbook C(kubestrap.aws.kubecost).
         Takes O(partition), O(region), O(account_id), O(report_name), O(report_bucket), O(report_prefix), O(results_bucket),
         O(workgroup), O(database), O(role_name), and may take O(iam_path), O(permissions_boundary), O(report_kms_key_arn),
-        O(results_kms_key_arn), O(report_expires), O(operator_arn), O(extent) and O(delete_data).
+        O(results_kms_key_arn), O(report_expires), O(crawler_stack), O(operator_arn), O(extent) and O(delete_data).
       - V(kubecost_cluster_operator), for whoever runs the cluster's half. Takes O(partition), O(region), O(account_id),
         O(cluster_name), O(role_name), and may take O(issuer), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
     type: list
@@ -141,6 +141,11 @@ options:
   report_expires:
     description: Whether delivered reports are deleted after some days, so that the report bucket gets a lifecycle rule.
     type: bool
+  crawler_stack:
+    description:
+      - Name of the CloudFormation stack of AWS' crawler (C(billing_data_crawler_stack)), where that one makes the table. Without it no crawler
+        can be made.
+    type: str
   delete_data:
     description: Whether a teardown may delete the delivered reports too.
     type: bool

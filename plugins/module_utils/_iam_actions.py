@@ -75,6 +75,7 @@ _FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRoleWithWebIdentity")}
 # Operations that set tags on what they create need the right to tag as well.
 _TAGGED_CREATES = {
     ("athena", "CreateWorkGroup"): "athena:TagResource",
+    ("cloudformation", "CreateStack"): "cloudformation:TagResource",
     ("cur", "PutReportDefinition"): "cur:TagResource",
     ("eks", "CreateAccessEntry"): "eks:TagResource",
     ("eks", "CreatePodIdentityAssociation"): "eks:TagResource",

@@ -23,6 +23,7 @@ from ._errors import error_code, explain
 from ._plan import gather
 from ._preflight import check_bucket
 from ._preflight_names import problems_of
+from ._preflight_quota import check_reports
 from ._preflight_reader import judge_reader
 from ._preflight_report import judge_report
 from ._preflight_workgroup import judge_workgroup
@@ -45,6 +46,7 @@ class Wanted:
     :ivar results_location: where the results are to go, ``s3://bucket/folder/``
     :ivar reader_role_arns: roles that are to be let in, as far as they are known
     :ivar ownership_tags: by which our own resources are known
+    :ivar check_quotas: whether a new report has to find room among those of the account
     """
 
     region: str
@@ -64,6 +66,7 @@ class Wanted:
     reader_role_arns: t.Sequence[str] = ()
     trust_size_limit: int = policies.TRUST_POLICY_SIZE
     ownership_tags: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    check_quotas: bool = False
 
 
 def look(connection: AwsConnection, account_id: str, wanted: Wanted) -> tuple[dict[str, t.Any], list[str]]:
@@ -82,6 +85,8 @@ def look(connection: AwsConnection, account_id: str, wanted: Wanted) -> tuple[di
     reader, reader_problems = judge_reader(found["role"], wanted)
     problems = [*report_problems, *workgroup_problems, *reader_problems]
     if not wanted.taken_away:
+        if wanted.check_quotas and not report["exists"]:
+            problems += check_reports(len(found["reports"]), wanted.report_name)
         problems += _check_results_bucket(connection, account_id, workgroup)
         key_problems, key_notes = _check_keys(connection, account_id, wanted)
         problems += key_problems

@@ -42,8 +42,8 @@ _MAKING = {
 }
 SWITCH = "kubestrap_check_rights"
 
-# Of keys the keys' own policies decide too; that Lake Formation cannot be asked is a note of its own.
-_NOT_ASKED = ("kms:", "lakeformation:")
+# Of keys the keys' own policies decide too; that Lake Formation or quotas cannot be asked is a note of its own.
+_NOT_ASKED = ("kms:", "lakeformation:", "iam:GetAccountSummary")
 _SESSION = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
 _PAGE = 1000  # results; the most that a page has
 

@@ -7,13 +7,15 @@
 Pure functions with keyword arguments, as in ``policies``. Which actions are here follows from the calls that the
 playbooks make (``tests/integration/test_operator_permissions.py`` compares them), from the changes that the modules
 make when something was altered by hand, and from AWS' documentation where more than the call's own action is needed.
-Everything is scoped to names. ``iam:PassRole`` is not among them: no role is handed to a service.
+Everything is scoped to names. ``iam:PassRole`` is among them only where AWS' crawler makes the table
+(``crawler_stack``), for the crawler's role and Glue alone: nothing else hands a role to a service.
 """
 
 from __future__ import annotations
 
 import typing as t
 
+from ._cur_crawler import crawler_name
 from ._identifiers import check_account_id, refuse
 from ._s3_names import check_bucket_name
 from .policies import BILLING_REGIONS, Statement, _use_key
@@ -21,7 +23,14 @@ from .policies import BILLING_REGIONS, Statement, _use_key
 # What a policy is enough for; each has all of the one before.
 EXTENTS = ("check", "run", "teardown")
 # The permissions boundary that a role has, or gets, can be demanded of these actions (service authorization reference).
-_BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy")
+_BOUNDED = (
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+)
 
 # What no run with the defaults calls as long as nobody else changes what was made: they put back what was altered by
 # hand, take up changed tags and descriptions, or belong to an option.
@@ -64,6 +73,7 @@ def kubecost_payer_operator(
     report_kms_key_arn: str | None = None,
     results_kms_key_arn: str | None = None,
     report_expires: bool = False,
+    crawler_stack: str | None = None,
     operator_arn: str | None = None,
     extent: str = "teardown",
     delete_data: bool = False,
@@ -77,6 +87,8 @@ def kubecost_payer_operator(
     :param report_kms_key_arn, results_kms_key_arn: customer keys of the two buckets
     :param report_expires: whether delivered reports are deleted after some days (``billing_data_report_expiry_days``),
         or were until now
+    :param crawler_stack: name of the CloudFormation stack of AWS' crawler (``billing_data_crawler_stack``), where that
+        one makes the table; ``None``: no crawler is made
     :param operator_arn: role or user that gets this policy, so that it may look up its own rights; ``None``: it may not
     :param extent: one of ``EXTENTS``: ``check`` reads, ``run`` makes and changes, ``teardown`` takes away too
     :param delete_data: whether the delivered reports may be deleted (``billing_data_delete_data``)
@@ -118,7 +130,11 @@ def kubecost_payer_operator(
         ),
         _say("ReadReport", f"{buckets[0]}/{folder}/*", ["s3:GetObject"]),
         # Actions that know no resources.
-        _say("ReadAccount", "*", ["cur:DescribeReportDefinitions", "lakeformation:GetDataLakeSettings"]),
+        _say(
+            "ReadAccount",
+            "*",
+            ["cur:DescribeReportDefinitions", "iam:GetAccountSummary", "lakeformation:GetDataLakeSettings"],
+        ),
         _say(
             "ReportDefinition",
             definition,
@@ -183,6 +199,19 @@ def kubecost_payer_operator(
             ),
             *_role_deletes(partition, account_id, iam_path, role_name, permissions_boundary),
         ]
+    if crawler_stack:
+        statements += _crawler(
+            partition=partition,
+            region=region,
+            account_id=account_id,
+            stack=crawler_stack,
+            crawler=crawler_name(report_name),
+            tables=tables,
+            database=database,
+            iam_path=iam_path,
+            boundary=permissions_boundary,
+            extent=extent,
+        )
     return statements
 
 
@@ -216,6 +245,8 @@ def kubecost_cluster_operator(
             "ReadCluster", f"arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}", ["eks:DescribeCluster"]
         ),
         _say("ReadIssuer", provider, ["iam:GetOpenIDConnectProvider"]),
+        # It knows no resources.
+        _say("ReadAccount", "*", ["iam:GetAccountSummary"]),
         *_role_reads(partition, account_id, iam_path, role_name),
         *_own_rights(operator_arn),
     ]
@@ -296,15 +327,87 @@ def _role_deletes(partition: str, account_id: str, path: str, name: str, boundar
     ]
 
 
+# CloudFormation calls a role after stack and part of the template, cut to 64 characters with a suffix of its own; so
+# much of the stack's name is left for certain.
+_STACK_IN_ROLE = 20
+# What the role of AWS' template is given; anything else may not be attached to it.
+_CRAWLER_POLICY = "service-role/AWSGlueServiceRole"
+
+
+def _crawler(
+    *,
+    partition: str,
+    region: str,
+    account_id: str,
+    stack: str,
+    crawler: str,
+    tables: list[str],
+    database: str,
+    iam_path: str,
+    boundary: str | None,
+    extent: str,
+) -> list[Statement]:
+    """What the stack of AWS' crawler takes. CloudFormation makes its parts, and takes them back, with these rights."""
+    _check_name("crawler_stack", stack)
+    stack_arn = f"arn:{partition}:cloudformation:{region}:{account_id}:stack/{stack}/*"
+    crawler_arn = f"arn:{partition}:glue:{region}:{account_id}:crawler/{crawler}"
+    begin = f"{stack}-" if len(stack) < _STACK_IN_ROLE else stack[:_STACK_IN_ROLE]
+    role = f"arn:{partition}:iam::{account_id}:role{iam_path}{begin}*"
+    policy = {"StringEquals": {"iam:PolicyARN": f"arn:{partition}:iam::aws:policy/{_CRAWLER_POLICY}"}}
+    pass_to = {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}
+    statements = [
+        _say(
+            "CrawlerStack",
+            stack_arn,
+            _up_to(
+                extent,
+                ["cloudformation:DescribeStacks"],
+                [
+                    "cloudformation:CreateStack",
+                    "cloudformation:DescribeStackEvents",
+                    "cloudformation:ListStackResources",
+                    "cloudformation:TagResource",
+                ],
+                ["cloudformation:DeleteStack"],
+            ),
+        ),
+        _say("ReadCrawler", crawler_arn, ["glue:GetCrawler"]),
+        _say("ReadMonths", tables, ["glue:GetPartition"]),
+    ]
+    if not _reaches(extent, "run"):
+        return statements
+    reads = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"]
+    writes = ["iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:TagRole"]
+    attach = _bounded("AttachToCrawlerRole", [role], ["iam:AttachRolePolicy", "iam:DetachRolePolicy"], boundary)
+    for statement in attach:
+        limits = statement.get("Condition", {}).get("StringEquals", {})
+        statement["Condition"] = {"StringEquals": {**limits, **policy["StringEquals"]}}
+    statements += [
+        _say(
+            "MakeCrawler",
+            crawler_arn,
+            ["glue:CreateCrawler", "glue:DeleteCrawler", "glue:StartCrawler", "glue:StopCrawler", "glue:TagResource"],
+        ),
+        *_bounded("MakeCrawlerRole", [role], [*reads, *writes], boundary),
+        *attach,
+        {**_say("PassCrawlerRole", role, ["iam:PassRole"]), "Condition": pass_to},
+    ]
+    if not _reaches(extent, "teardown"):  # which may delete the catalog anyway
+        functions = f"arn:{partition}:glue:{region}:{account_id}:userDefinedFunction/{database}/*"
+        statements.append(_say("TakeBackCatalog", [*tables, functions], ["glue:DeleteDatabase", "glue:DeleteTable"]))
+    return statements
+
+
 def _bounded(sid: str, resource: list[str], actions: list[str], boundary: str | None) -> list[Statement]:
     """The statement; with a boundary two, so that what can demand the boundary does."""
     if not boundary:
         return [_say(sid, resource, actions)]
     demanding = [action for action in actions if action in _BOUNDED]
+    others = [action for action in actions if action not in demanding]
     condition = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
     return [
         {**_say(f"{sid}WithBoundary", resource, demanding), "Condition": condition},
-        _say(sid, resource, [action for action in actions if action not in demanding]),
+        *([_say(sid, resource, others)] if others else []),
     ]
 
 

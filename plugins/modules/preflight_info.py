@@ -231,6 +231,15 @@ options:
         description: Tags of what will be created, since policies may demand some.
         type: dict
         default: {}
+  quotas:
+    description:
+      - Whether to look if the account has room for what a first run makes, before the first write.
+      - That are the roles in O(names) and the cluster's OpenID Connect provider (one call, C(iam:GetAccountSummary), when O(rights) would
+        be looked up or the payer's role does not exist), and the report of O(billing_data).
+      - A role or a report that finds no room is a problem, in check mode too. For a provider, whose quota AWS does not tell, it is a note, and
+        so is what these credentials may not see.
+    type: bool
+    default: false
   problems:
     description:
       - What the caller has found wrong itself, one sentence each. It is reported together with the rest.
@@ -374,6 +383,18 @@ preflight:
         - C(reader_role) has C(exists), C(ours) and C(readers), each with C(sid) and C(principals).
         - C(notes) are sentences for the user.
       type: dict
+    quotas:
+      description: What room IAM has for new roles; V(null) when it was not asked, or does not tell.
+      type: dict
+      contains:
+        roles_left:
+          description: How many roles the account may still make.
+          type: int
+          sample: 941
+        roles_needed:
+          description: How many of the roles in O(names) do not exist. It is looked up where fewer than 100 are left, and is 0 otherwise.
+          type: int
+          sample: 0
     problems:
       description: What has to be corrected, one sentence each. The module fails when there are any.
       type: list
@@ -403,6 +424,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names imp
     check_account,
     check_name,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_quota import check_roles
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_release import look_at_release
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import check_rights
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
@@ -418,7 +440,7 @@ def look(module):
         problem for name in params["names"] for problem in check_name(name["option"], name["kind"], name["value"] or "")
     ]
     problems += misnamed
-    found = {"cluster": None, "helm": None, "billing_data": None, "release": None, "chart": None}
+    found = {"cluster": None, "helm": None, "billing_data": None, "release": None, "chart": None, "quotas": None}
     if params["helm_binary"]:
         found["helm"], missing = check_helm("kubestrap_helm_binary", params["helm_binary"])
         problems += missing
@@ -436,11 +458,18 @@ def look(module):
             problems += wrong
     # Names that break their rules would only be refused once more, by AWS.
     if seen["usable"] and params["billing_data"] and not problems:
-        wanted = Wanted(region=connection.region, **params["billing_data"])
+        wanted = Wanted(region=connection.region, check_quotas=params["quotas"], **params["billing_data"])
         found["billing_data"], wrong = look_at_billing(connection, caller["account"], wanted)
         problems += wrong
-    lacking, notes = ([], []) if problems else _rights(module, connection, caller, seen["buckets"], found["cluster"])
-    problems += lacking
+    notes = []
+    if not problems:
+        first = _is_first(module, connection, seen["buckets"], found["cluster"])
+        if first and params["rights"]:
+            lacking, unseen = _rights(module, connection, caller, seen["buckets"], found["cluster"])
+            problems, notes = problems + lacking, notes + unseen
+        if params["quotas"] and _makes_roles(found["billing_data"], first):
+            found["quotas"], lacking, unseen = _room(params, connection, caller, found["cluster"])
+            problems, notes = problems + lacking, notes + unseen
     caller = caller or {}
     return {
         "account_id": caller.get("account"),
@@ -458,17 +487,35 @@ def _access(module, connection, cluster):
     return _with_ca(cluster, check_access, connection, cluster) if module.params["cluster_access"] else []
 
 
+def _is_first(module, connection, buckets, cluster):
+    """Whether a run has much to make: the workload is not installed yet, as far as it is known."""
+    params = module.params
+    if not all(buckets.values()):
+        return True
+    if not (cluster and params["namespace"] and (params["rights"] or params["quotas"])):
+        return False
+    return not params["cluster_access"] or not _with_ca(cluster, is_installed, connection, cluster, params["namespace"])
+
+
+def _makes_roles(billing_data, first):
+    """Whether a run may make roles; of a payer it is known."""
+    return first if billing_data is None else not billing_data["reader_role"]["exists"]
+
+
+def _room(params, connection, caller, cluster):
+    """What IAM has room for, problems and notes."""
+    return check_roles(
+        connection,
+        caller["account"],
+        caller["partition"],
+        [name["value"] for name in params["names"] if name["kind"] == "iam_role"],
+        cluster["oidc_provider_arn"] if cluster else None,
+    )
+
+
 def _rights(module, connection, caller, buckets, cluster):
-    """Problems and notes. Nothing is asked where the workload is installed already."""
-    rights, namespace = module.params["rights"], module.params["namespace"]
-    if not rights:
-        return [], []
-    first = not all(buckets.values())
-    if cluster and namespace and not first:
-        asked = module.params["cluster_access"]
-        first = not asked or not _with_ca(cluster, is_installed, connection, cluster, namespace)
-    if not first:
-        return [], []
+    """Problems and notes."""
+    rights = module.params["rights"]
     place = {"partition": caller["partition"], "account_id": caller["account"], "extent": "run"}
     given = {key: value for key, value in rights["parameters"].items() if value not in (None, "")}
     statements = OPERATOR_POLICIES[rights["document"]](**given, **place)
@@ -569,6 +616,7 @@ def main():
                     tags=dict(type="dict", default={}),
                 ),
             ),
+            quotas=dict(type="bool", default=False),
             problems=dict(type="list", elements="str", default=[]),
         ),
     )

@@ -29,6 +29,7 @@ SHORT = (
     "test_fixture_charts.py",
     "test_playbook.py",
     "test_preflight.py",
+    "test_preflight_quotas.py",
     "test_report_lines.py",
 )
 _started: list[Sandbox] = []

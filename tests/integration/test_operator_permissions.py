@@ -217,7 +217,8 @@ def test_check_mode_passes_with_reading_alone_and_says_what_the_run_would_lack(o
     run = operators.run("check", may_ask=True, check=True, diff=True)
     operators.sandbox.settings({"lake_formation_accounts": []})
     assert run.writes == []
-    assert "lacks rights that this run needs: s3:CreateBucket" in run.notes(PAYER)
+    assert "lacks rights that this run needs: " in run.notes(PAYER)
+    assert "s3:CreateBucket, s3:PutBucketPolicy" in run.notes(PAYER)
     assert "iam:CreateOpenIDConnectProvider" in run.notes(CLUSTER)
     assert run.count(operation="SimulatePrincipalPolicy") == 2
     assert "Lake Formation governs new databases and tables" in run.notes(PAYER)

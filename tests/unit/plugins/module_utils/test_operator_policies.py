@@ -35,6 +35,7 @@ CLUSTER = {
     "role_name": "kubecost-prod-eu",
 }
 HALVES = {"kubecost_payer_operator": PAYER, "kubecost_cluster_operator": CLUSTER}
+DATABASE = PAYER["database"]
 BOUNDARY = "arn:aws:iam::111111111111:policy/boundary"
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -56,6 +57,7 @@ def by_sid(half: str, **changed: Any) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("half", HALVES)
 def test_each_extent_has_all_of_the_one_before(half: str) -> None:
     check, run, teardown = (actions(half, extent=extent) for extent in operator_policies.EXTENTS)
+    assert "iam:GetAccountSummary" in check
     assert check < run < teardown == actions(half)
     assert all(re.search(r":(Get|List|Describe)", action) for action in check)
     assert not any(":Delete" in action for action in run)
@@ -166,6 +168,70 @@ def test_ones_own_rights_can_be_looked_up_where_it_is_said_whose(half: str) -> N
         statements(half, operator_arn="operator")
 
 
+STACK = "kubestrap-cur-crawler-kubecost"
+
+
+def crawler(**changed: Any) -> dict[str, dict[str, Any]]:
+    """The statements that a crawler adds."""
+    changed = {"crawler_stack": STACK, **changed}
+    plain = by_sid("kubecost_payer_operator", **{**changed, "crawler_stack": None})
+    return {sid: found for sid, found in by_sid("kubecost_payer_operator", **changed).items() if sid not in plain}
+
+
+def test_a_crawler_brings_rights_to_its_stack_its_role_and_itself_only() -> None:
+    found = crawler()
+    role = "arn:aws:iam::111111111111:role/kubestrap-cur-crawle*"
+    glue = "arn:aws:glue:us-east-1:111111111111"
+    assert {sid: policies_resources(statement) for sid, statement in found.items()} == {
+        "CrawlerStack": [f"arn:aws:cloudformation:us-east-1:111111111111:stack/{STACK}/*"],
+        "ReadCrawler": [f"{glue}:crawler/AWSCURCrawler-kubecost"],
+        "ReadMonths": [f"{glue}:{end}" for end in ("catalog", f"database/{DATABASE}", f"table/{DATABASE}/*")],
+        "MakeCrawler": [f"{glue}:crawler/AWSCURCrawler-kubecost"],
+        "MakeCrawlerRole": [role],
+        "AttachToCrawlerRole": [role],
+        "PassCrawlerRole": [role],
+    }
+
+
+def test_the_role_of_a_crawler_is_passed_to_glue_alone_and_gets_one_policy() -> None:
+    found = crawler()
+    assert found["PassCrawlerRole"]["Action"] == ["iam:PassRole"]
+    assert found["PassCrawlerRole"]["Condition"] == {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}
+    policy = "arn:aws:iam::aws:policy/service-role/AWSGlueServiceRole"
+    assert found["AttachToCrawlerRole"]["Condition"] == {"StringEquals": {"iam:PolicyARN": policy}}
+    bounded = crawler(permissions_boundary=BOUNDARY)
+    boundary = {"iam:PermissionsBoundary": BOUNDARY}
+    assert bounded["MakeCrawlerRoleWithBoundary"]["Condition"] == {"StringEquals": boundary}
+    assert set(bounded["MakeCrawlerRoleWithBoundary"]["Action"]) >= {"iam:CreateRole", "iam:PutRolePolicy"}
+    attach = bounded["AttachToCrawlerRoleWithBoundary"]["Condition"]
+    assert attach == {"StringEquals": {**boundary, "iam:PolicyARN": policy}}
+    assert "AttachToCrawlerRole" not in bounded
+
+
+def test_what_cloudformation_takes_back_belongs_to_the_run() -> None:
+    check, run, teardown = (crawler(extent=extent) for extent in operator_policies.EXTENTS)
+    assert {action for statement in check.values() for action in statement["Action"]} == {
+        "cloudformation:DescribeStacks",
+        "glue:GetCrawler",
+        "glue:GetPartition",
+    }
+    assert run["TakeBackCatalog"]["Action"] == ["glue:DeleteDatabase", "glue:DeleteTable"]
+    assert "TakeBackCatalog" not in teardown
+    assert "cloudformation:DeleteStack" not in run["CrawlerStack"]["Action"]
+    assert "cloudformation:DeleteStack" in teardown["CrawlerStack"]["Action"]
+
+
+def test_a_crawlers_role_has_the_path_and_the_whole_of_a_short_name() -> None:
+    found = crawler(crawler_stack="cur", iam_path="/kubecost/")
+    assert found["PassCrawlerRole"]["Resource"] == "arn:aws:iam::111111111111:role/kubecost/cur-*"
+
+
+def test_with_a_crawler_it_fits_into_the_inline_policies_of_a_role() -> None:
+    everything = {"iam_path": "/kubecost/operators/", "permissions_boundary": BOUNDARY, "crawler_stack": STACK}
+    everything |= {"report_kms_key_arn": KEY, "results_kms_key_arn": KEY, "delete_data": True}
+    assert policies.size(statements("kubecost_payer_operator", **everything)) < policies.ROLE_INLINE_POLICIES_SIZE
+
+
 def test_the_issuer_alone_when_it_is_known() -> None:
     issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
     for sid, statement in by_sid("kubecost_cluster_operator", issuer=issuer).items():
@@ -180,6 +246,7 @@ def test_the_issuer_alone_when_it_is_known() -> None:
         ("kubecost_payer_operator", "report_bucket", "s3://acme", "is an S3 URL"),
         ("kubecost_payer_operator", "workgroup", "*", "is not a name"),
         ("kubecost_payer_operator", "report_prefix", "cur/*", "must not have a wildcard"),
+        ("kubecost_payer_operator", "crawler_stack", "*", "is not a name"),
         ("kubecost_cluster_operator", "role_name", "", "is not a name"),
         ("kubecost_cluster_operator", "extent", "all", "Write one of: check, run, teardown"),
     ],

@@ -49,3 +49,6 @@ def test_the_actions_that_only_repair_are_named() -> None:
 def test_the_size_that_is_told() -> None:
     statements = operator_policies.kubecost_payer_operator(**shown("kubecost_payer_operator"))
     assert round(policies.size(statements), -3) == 5000
+    (stack,) = re.findall(r"crawler_stack='([^']*)'", PAGE)
+    crawling = operator_policies.kubecost_payer_operator(**shown("kubecost_payer_operator"), crawler_stack=stack)
+    assert policies.MANAGED_POLICY_SIZE < policies.size(crawling) < 6500

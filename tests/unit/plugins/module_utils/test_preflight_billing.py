@@ -142,3 +142,11 @@ def test_a_key_policy_that_cannot_be_read_is_told(account: Account) -> None:
 def test_keys_that_cannot_be_used(account: Account, option: str, arn: str, said: str) -> None:
     _found, (problem,) = look(account, **{option: arn})
     assert f"billing_data_{option}: '{arn}' {said}" in problem
+
+
+@pytest.mark.parametrize(("number", "check", "refused"), [(9, True, False), (10, True, True), (10, False, False)])
+def test_a_new_report_has_to_find_room(account: Account, number: int, check: bool, refused: bool) -> None:
+    account.reports = [{"report_name": f"r{index}", "s3_bucket": "theirs"} for index in range(number)]
+    said = [problem for problem in look(account, check_quotas=check)[1] if "Cost and Usage Reports already" in problem]
+    assert bool(said) is refused
+    assert look(account, check_quotas=check, taken_away=True)[1] == []

@@ -22,6 +22,7 @@ RIGHTS = {
     "parameters": {"region": "eu-west-1", "cluster_name": "demo", "role_name": "kubecost", "permissions_boundary": ""},
     "tags": {},
 }
+SIDS = ["ReadCluster", "ReadIssuer", "ReadAccount", "ReadRole", "RegisterIssuer", "MakeRole"]
 DEFAULTS = {
     "expected_account_id": None,
     "account_required": False,
@@ -34,6 +35,7 @@ DEFAULTS = {
     "release": None,
     "namespace": None,
     "rights": None,
+    "quotas": False,
     "problems": [],
 }
 
@@ -47,6 +49,7 @@ class World:
         self.access: list[str] = []
         self.installed = False
         self.rights: tuple[list[str], list[str]] = ([], [])
+        self.room: tuple[Any, list[str], list[str]] = ({"roles_left": 1, "roles_needed": 1}, [], [])
         self.asked: list[Any] = []
 
     def check_aws(self, _connection: Any, account_id: str | None, _buckets: Any) -> dict[str, Any]:
@@ -69,6 +72,10 @@ class World:
         self.asked.append((arn, [statement["Sid"] for statement in statements], options["known_arns"]))
         return self.rights
 
+    def check_roles(self, _connection: Any, account_id: str, _partition: str, roles: list[str], provider: Any) -> Any:
+        self.asked.append(("room", account_id, roles, provider))
+        return self.room
+
     def lake_notes(self, _connection: Any, database: str, role_name: str) -> list[str]:
         self.asked.append((database, role_name))
         return ["governed"]
@@ -78,7 +85,15 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A world without problems."""
     made = World()
-    for name in ("check_aws", "check_cluster", "check_access", "check_rights", "is_installed", "lake_notes"):
+    for name in (
+        "check_aws",
+        "check_cluster",
+        "check_access",
+        "check_rights",
+        "check_roles",
+        "is_installed",
+        "lake_notes",
+    ):
         monkeypatch.setattr(preflight_info, name, getattr(made, name))
     return made
 
@@ -105,6 +120,7 @@ def test_only_what_is_named_is_looked_at(world: World) -> None:
         "billing_data": None,
         "release": None,
         "chart": None,
+        "quotas": None,
         "problems": [],
         "notes": [],
     }
@@ -180,7 +196,7 @@ def test_rights_are_looked_up_for_a_first_run(world: World) -> None:
     look(cluster_name="demo", namespace="kubecost", rights=RIGHTS)
     assert world.asked[3:] == [
         ("kubecost", b"CA"),
-        (CALLER["arn"], ["ReadCluster", "ReadIssuer", "ReadRole", "RegisterIssuer", "MakeRole"], ["arn:provider"]),
+        (CALLER["arn"], SIDS, ["arn:provider"]),
     ]
 
 
@@ -221,6 +237,41 @@ def test_a_right_that_is_missing_is_a_problem_and_in_check_mode_a_note(world: Wo
     assert (found["problems"], found["notes"]) == (["no right"], ["cannot see."])
     found = look(rights=RIGHTS, check_mode=True)
     assert (found["problems"], found["notes"]) == ([], ["no right.", "cannot see."])
+
+
+ROLE = [{"option": "kubecost_role_name", "kind": "iam_role", "value": "kubecost-demo"}]
+
+
+def test_room_for_the_roles_is_looked_up_for_a_first_run(world: World) -> None:
+    world.room = ({"roles_left": 0, "roles_needed": 1}, ["no room"], ["cannot see."])
+    found = look(cluster_name="demo", namespace="kubecost", names=ROLE, quotas=True)
+    assert world.asked[3:] == [("kubecost", b"CA"), ("room", CALLER["account"], ["kubecost-demo"], "arn:provider")]
+    assert (found["quotas"], found["problems"], found["notes"]) == (world.room[0], ["no room"], ["cannot see."])
+    assert look(check_mode=True, cluster_name="demo", namespace="kubecost", names=ROLE, quotas=True)["problems"]
+
+
+def test_room_is_not_looked_up_where_all_is_there_or_something_else_is_wrong(world: World) -> None:
+    options = {"cluster_name": "demo", "namespace": "kubecost", "names": ROLE}
+    assert look(**options)["quotas"] is None
+    assert look(**options, quotas=True, problems=["other"])["quotas"] is None
+    world.installed = True
+    assert look(**options, quotas=True, rights=RIGHTS)["quotas"] is None
+    assert not [asked for asked in world.asked if asked and asked[0] == "room"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_of_a_payer_it_is_known_whether_it_makes_a_role(
+    world: World, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    wanted: list[Any] = []
+    seen = {"notes": [], "reader_role": {"exists": exists}}
+    monkeypatch.setattr(preflight_info, "look_at_billing", lambda _c, _a, given: (wanted.append(given) or seen, []))
+    names = ("report_name", "report_bucket", "report_prefix", "workgroup", "results_location", "role_name")
+    world.aws["buckets"] = {"acme-cur": exists}
+    found = look(billing_data=dict.fromkeys(names, "kubecost"), names=ROLE, quotas=True)
+    assert wanted[0].check_quotas
+    assert found["quotas"] == (None if exists else world.room[0])
+    assert world.asked[1:] == ([] if exists else [("room", CALLER["account"], ["kubecost-demo"], None)])
 
 
 def test_the_documentation_is_complete() -> None:
