@@ -63,6 +63,7 @@ def plan_absent(
     ownership_tags: dict[str, str] | None = None,
     only_inline_policies: t.Sequence[str] | None = None,
     absent_trust_sids: t.Sequence[str] | None = None,
+    share_trust: bool = False,
 ) -> Plan:
     """What takes the role away, with its policies; instance profiles lose it and stay.
 
@@ -71,6 +72,7 @@ def plan_absent(
         with the ownership tags
     :param absent_trust_sids: of statements that leave the trust of a role that is kept for its other policies, or
         because it is not ours
+    :param share_trust: these statements stay while other inline policies do: other concerns may be reached by them too
     """
     if current is None:
         return Plan(None, None)
@@ -82,7 +84,8 @@ def plan_absent(
         if kept or others:
             reason = kept.kept if kept else f"the role {name} has other policies: {', '.join(others)}"
             after = {**current, "inline_policy_names": staying}
-            changes = _plan_trust_without(name, current, absent_trust_sids, after)
+            leaving = None if share_trust and staying else absent_trust_sids
+            changes = _plan_trust_without(name, current, leaving, after)
             return Plan(current, after, changes + [_delete_policy(name, policy) for policy in going], kept=reason)
     if kept:
         return kept

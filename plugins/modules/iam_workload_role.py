@@ -98,6 +98,12 @@ options:
         O(ownership_tags). Otherwise only these policies go, and the result says in RV(kept) why the role stays.
     type: list
     elements: str
+  share_trust:
+    description:
+      - With O(state=absent), whether the statements of O(absent_trust_sids) stay as long as another inline policy is on the role.
+        Another concern may need the same ones.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - kubestrap.aws.attributes
   - kubestrap.aws.account
@@ -288,6 +294,7 @@ def main():
             state=dict(type="str", choices=["present", "absent"], default="present"),
             wait=dict(type="bool", default=True),
             only_inline_policies=dict(type="list", elements="str"),
+            share_trust=dict(type="bool", default=False),
             **SETTINGS,
             **KubestrapAWSModule.ACCOUNT_ARGUMENT_SPEC,
         ),
@@ -303,7 +310,12 @@ def main():
             "iam_workload_role",
             lambda: read_to_delete(connection, name),
             lambda current: plan_absent(
-                name, current, params["ownership_tags"], params["only_inline_policies"], settings.absent_trust_sids
+                name,
+                current,
+                params["ownership_tags"],
+                params["only_inline_policies"],
+                settings.absent_trust_sids,
+                params["share_trust"],
             ),
         )
 

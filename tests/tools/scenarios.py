@@ -4,7 +4,8 @@
 """What every Molecule scenario must have: Molecule passes over a missing playbook without a failure.
 
 The scenario ``default`` starts and stops the sandbox that the others share. Each of the others runs a playbook, runs
-it again, verifies, takes everything away again (side_effect.yml) and verifies that it is gone.
+it again, verifies, takes everything away again (side_effect.yml) and verifies that it is gone. What shall be there
+before, prepare.yml makes, if there is one.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ def scenario_problems(folder: Path) -> list[str]:
     """What is wrong with one scenario."""
     found = [f"{name} is missing" for name in missing(folder, PLAYBOOKS)]
     steps = sequence(folder)
+    prepared = not missing(folder, ("prepare.yml",))
+    if prepared != ("prepare" in steps):
+        found.append("prepare.yml and 'prepare' in scenario.test_sequence go together: one of the two is missing")
+    elif prepared and "converge" in steps and steps.index("prepare") > steps.index("converge"):
+        found.append("'prepare' must come before 'converge' in scenario.test_sequence")
     found += [f"'{step}' is not in scenario.test_sequence" for step in STEPS if step not in steps]
     if sorted(steps.index(step) for step in STEPS if step in steps) != [steps.index(s) for s in STEPS if s in steps]:
         found.append(f"scenario.test_sequence must have these in this order: {', '.join(STEPS)}")

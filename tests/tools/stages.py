@@ -64,9 +64,9 @@ STAGES = (
     pytest_stage("sandbox", "pytest: the sandbox plays AWS and EKS as the real ones do (a few minutes)",
                  "tests/sandbox/tests", "-n", "2", "--dist", "loadfile", minutes=20),
     Stage(
-        "molecule", "each playbook: converge, idempotence, verify, teardown (a few minutes)",
+        "molecule", "whole jobs: converge, idempotence, verify, teardown (six minutes; much more beside other work)",
         ("python", "-m", "tools.molecule"), report=str(RESULTS / "molecule.xml"), folder="extensions/molecule",
-        minutes=20, check=False,
+        minutes=40, check=False,
     ),
     pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (ten minutes)",
                  "tests/integration", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", minutes=60),

@@ -12,6 +12,7 @@ from tools.molecule import outcomes
 from tools.scenarios import problems
 
 SEQUENCE = "[create, converge, idempotence, verify, side_effect, verify gone.yml, destroy]"
+PREPARED = SEQUENCE.replace("converge", "prepare, converge")
 PLAY = "- hosts: all\n"
 
 
@@ -39,12 +40,27 @@ def test_a_complete_one_passes(folder: Path) -> None:
     assert problems(folder) == []
 
 
+def test_one_with_something_to_prepare_passes(folder: Path) -> None:
+    (folder / "one/molecule.yml").write_text(f"scenario: {{test_sequence: {PREPARED}}}", encoding="utf-8")
+    (folder / "one/prepare.yml").write_text(PLAY, encoding="utf-8")
+    assert problems(folder) == []
+
+
+def test_what_is_prepared_too_late_is_named(folder: Path) -> None:
+    late = "[create, converge, prepare, idempotence, verify, side_effect, verify gone.yml, destroy]"
+    (folder / "one/molecule.yml").write_text(f"scenario: {{test_sequence: {late}}}", encoding="utf-8")
+    (folder / "one/prepare.yml").write_text(PLAY, encoding="utf-8")
+    assert problems(folder) == ["one: 'prepare' must come before 'converge' in scenario.test_sequence"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
         ("one/side_effect.yml", None, "one: side_effect.yml is missing"),
         ("one/gone.yml", "", "one: gone.yml is missing"),
         ("one/molecule.yml", "scenario: {test_sequence: [converge, verify]}", "one: 'side_effect' is not in"),
+        ("one/prepare.yml", PLAY, "one: prepare.yml and 'prepare' in scenario.test_sequence go together"),
+        ("one/molecule.yml", f"scenario: {{test_sequence: {PREPARED}}}", "one: prepare.yml and 'prepare' in"),
         ("one/molecule.yml", None, "one: converge.yml, but no molecule.yml"),
         ("one/molecule.yml", f"{{platforms: [], scenario: {{test_sequence: {SEQUENCE}}}}}", "one: platforms"),
         (

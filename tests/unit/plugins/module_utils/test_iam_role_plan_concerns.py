@@ -75,6 +75,17 @@ def test_a_kept_role_loses_the_statements_of_those_who_leave() -> None:
     assert not plan_absent("kubecost", plan.after, OURS, ["billing-data"], ["Leaving"]).changes
 
 
+def test_statements_that_concerns_share_leave_with_the_last_one() -> None:
+    trust = {"assume_role_policy_document": trusting("Theirs", "Leaving")}
+    shared = {**role("billing-data", "bucket", tags={}), **trust}
+    plan = plan_absent("kubecost", shared, OURS, ["billing-data"], ["Leaving"], share_trust=True)
+    assert [change.method for change in plan.changes] == ["delete_role_policy"]
+    assert plan.after["assume_role_policy_document"] == trusting("Theirs", "Leaving")
+    last = plan_absent("kubecost", plan.after, OURS, ["bucket"], ["Leaving"], share_trust=True)
+    assert [change.method for change in last.changes] == ["update_assume_role_policy", "delete_role_policy"]
+    assert last.after["assume_role_policy_document"] == trusting("Theirs")
+
+
 def test_the_last_statement_stays() -> None:
     theirs = {**role(tags={}), "assume_role_policy_document": trusting("Leaving")}
     assert not plan_absent("kubecost", theirs, OURS, ["billing-data"], ["Leaving"]).changes
