@@ -19,6 +19,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
 from ._connection import AwsConnection
+from ._cur_names import crawler_name
 from ._errors import error_code, error_handler
 from ._glue_existing import Existing, read_existing
 from ._glue_table import ReportPlace, TableId, columns_of, read_database, read_of_report
@@ -55,11 +56,6 @@ class Found:
     template: str | None
     database: bool
     existing: Existing
-
-
-def crawler_name(report_name: str) -> str:
-    """The crawler that AWS' template makes."""
-    return f"AWSCURCrawler-{report_name}"
 
 
 def read(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._cur_crawler import crawler_name
+from ._cur_names import crawler_name
 from ._identifiers import check_account_id, refuse
 from ._s3_names import check_bucket_name
 from .policies import BILLING_REGIONS, Statement, _use_key
