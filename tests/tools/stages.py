@@ -64,7 +64,7 @@ STAGES = (
     pytest_stage("sandbox", "pytest: the sandbox plays AWS and EKS as the real ones do (a few minutes)",
                  "tests/sandbox/tests", "-n", "2", "--dist", "loadfile", minutes=20),
     Stage(
-        "molecule", "whole jobs: converge, idempotence, verify, teardown (six minutes; much more beside other work)",
+        "molecule", "whole jobs: converge, idempotence, verify, teardown (five to ten minutes)",
         ("python", "-m", "tools.molecule"), report=str(RESULTS / "molecule.xml"), folder="extensions/molecule",
         minutes=40, check=False,
     ),
