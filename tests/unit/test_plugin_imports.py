@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-COLLECTION = Path(__file__).resolve().parents[3]
+COLLECTION = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
 import importlib, sys
