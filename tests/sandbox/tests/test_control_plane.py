@@ -21,7 +21,7 @@ import kubernetes.client as k8s
 import kubernetes.stream
 import pytest
 from sandbox.control_plane.kwok import LOG_LINE
-from sandbox.tests.clients import ClientSandbox, eks_token, until
+from sandbox.tests.clients import ClientSandbox, eks_token, new_namespace, until
 from sandbox.toolchain import kubernetes_version
 
 
@@ -34,9 +34,8 @@ def core(sandbox: ClientSandbox) -> k8s.CoreV1Api:
 @pytest.fixture
 def namespace(core: k8s.CoreV1Api) -> Iterator[str]:
     """A namespace of one's own."""
-    name = core.create_namespace({"metadata": {"generateName": "test-"}}).metadata.name
-    yield name
-    core.delete_namespace(name)
+    with new_namespace(core, "test") as name:
+        yield name
 
 
 def claims(claim: dict[str, Any]) -> dict[str, Any]:

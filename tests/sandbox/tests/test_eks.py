@@ -17,7 +17,7 @@ import botocore.auth
 import kubernetes.client as k8s
 import pytest
 from botocore.exceptions import ClientError
-from sandbox.tests.clients import ClientSandbox, eks_token
+from sandbox.tests.clients import ClientSandbox, eks_token, new_namespace
 
 CLUSTER_ACCOUNT = "222222222222"
 REGION = "eu-west-1"
@@ -34,9 +34,8 @@ def core(sandbox: ClientSandbox) -> k8s.CoreV1Api:
 @pytest.fixture
 def namespace(core: k8s.CoreV1Api) -> Iterator[str]:
     """A namespace of one's own."""
-    name = core.create_namespace({"metadata": {"generateName": "eks-"}}).metadata.name
-    yield name
-    core.delete_namespace(name)
+    with new_namespace(core, "eks") as name:
+        yield name
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import kubernetes.client as k8s
 import pytest
 from sandbox.pod_identity import MOUNT_PATH, mutate
-from sandbox.tests.clients import ClientSandbox
+from sandbox.tests.clients import ClientSandbox, new_namespace
 
 REGION = "eu-west-1"
 
@@ -25,9 +25,8 @@ def core(sandbox: ClientSandbox) -> k8s.CoreV1Api:
 @pytest.fixture
 def namespace(core: k8s.CoreV1Api) -> Iterator[str]:
     """A namespace of one's own."""
-    name = core.create_namespace({"metadata": {"generateName": "pods-"}}).metadata.name
-    yield name
-    core.delete_namespace(name)
+    with new_namespace(core, "pods") as name:
+        yield name
 
 
 ROLE = "arn:aws:iam::222222222222:role/kubecost"
