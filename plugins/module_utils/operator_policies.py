@@ -33,10 +33,11 @@ _BOUNDED = (
 )
 
 # What no run with the defaults calls as long as nobody else changes what was made: they put back what was altered by
-# hand, take up changed tags and descriptions, or belong to an option.
+# hand, take up tags that the inventory demands and changed descriptions, or belong to an option.
 OCCASIONAL = frozenset(
     {
         "athena:UpdateWorkGroup",
+        "cur:ListTagsForResource",
         "cur:ModifyReportDefinition",
         "cur:TagResource",
         "glue:BatchCreatePartition",
@@ -47,6 +48,7 @@ OCCASIONAL = frozenset(
         "iam:PutRolePermissionsBoundary",
         "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRole",
+        "s3:GetBucketTagging",
         "s3:GetEncryptionConfiguration",
         "s3:PutBucketOwnershipControls",
         "s3:PutBucketPublicAccessBlock",
