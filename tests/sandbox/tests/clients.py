@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -102,12 +101,8 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any
         time.sleep(0.1)
 
 
-@contextlib.contextmanager
-def new_namespace(core: k8s.CoreV1Api, prefix: str) -> Iterator[str]:
-    """A namespace of one's own, which the controller manager has given its ServiceAccount ``default``."""
+def new_namespace(core: k8s.CoreV1Api, prefix: str) -> str:
+    """Name of a new namespace, which the controller manager has given its ServiceAccount ``default``."""
     name = core.create_namespace({"metadata": {"generateName": f"{prefix}-"}}).metadata.name
-    until(
-        lambda: core.list_namespaced_service_account(name).items, f"the ServiceAccount default of the namespace {name}"
-    )
-    yield name
-    core.delete_namespace(name)
+    until(lambda: core.list_namespaced_service_account(name).items, f"the ServiceAccount default of {name}")
+    return name

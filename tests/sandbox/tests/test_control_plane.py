@@ -34,8 +34,9 @@ def core(sandbox: ClientSandbox) -> k8s.CoreV1Api:
 @pytest.fixture
 def namespace(core: k8s.CoreV1Api) -> Iterator[str]:
     """A namespace of one's own."""
-    with new_namespace(core, "test") as name:
-        yield name
+    name = new_namespace(core, "test")
+    yield name
+    core.delete_namespace(name)
 
 
 def claims(claim: dict[str, Any]) -> dict[str, Any]:

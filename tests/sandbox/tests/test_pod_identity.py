@@ -25,8 +25,9 @@ def core(sandbox: ClientSandbox) -> k8s.CoreV1Api:
 @pytest.fixture
 def namespace(core: k8s.CoreV1Api) -> Iterator[str]:
     """A namespace of one's own."""
-    with new_namespace(core, "pods") as name:
-        yield name
+    name = new_namespace(core, "pods")
+    yield name
+    core.delete_namespace(name)
 
 
 ROLE = "arn:aws:iam::222222222222:role/kubecost"
