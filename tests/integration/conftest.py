@@ -21,8 +21,9 @@ sys.path.insert(0, str(TESTS))  # the packages `sandbox` and `integration`, howe
 
 from sandbox.client import Sandbox  # noqa: E402
 
-# Files that take seconds. They run last and fill the gaps, so that no worker begins minutes of work when the other one
-# has come to its end. A new file is taken for a long one.
+# The longest files run first and those that take seconds last, where they fill the gaps: so no worker begins minutes of
+# work when the others have come to their end. A new file is taken for one in between.
+LONGEST = ("test_modules.py", "test_kubecost_generations.py", "test_kubecost_breaks.py")
 SHORT = (
     "test_athena_query.py",
     "test_bad_input_filters.py",
@@ -37,7 +38,7 @@ _started: list[Sandbox] = []
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, each file in one piece. pytest-xdist keeps this order with --no-loadscope-reorder."""
-    items.sort(key=lambda item: item.path.name in SHORT)
+    items.sort(key=lambda item: (item.path.name in SHORT) - (item.path.name in LONGEST))
 
 
 @pytest.fixture(scope="module", autouse=True)
