@@ -121,6 +121,9 @@ def test_check_mode_predicts_and_writes_no_file(story: Story) -> None:
     assert story.files_after_check == []
     assert story.predicted.writes == story.predicted.kube_writes == []
     assert story.predicted.changes == story.first.changes
+    # A dry run makes no folder, so that nothing can be written into it; that it would be is among the changes.
+    steps, done = set(story.predicted.changed_steps), set(story.first.changed_steps)
+    assert (done - steps, steps - done) == ({(ONE, "Write values and manifests")}, set())
     assert f"write values and manifests into {story.folder}" in story.first.changes[ONE]
     assert "annotate the ServiceAccount finops" in story.first.changes[TWO]
 

@@ -109,6 +109,7 @@ def test_check_mode_from_nothing_predicts_what_the_run_then_does(place: Installa
     assert len(story.predicted.changes[CLUSTER]) >= 5
     assert story.predicted.changes == story.first.changes
     assert {host for host, _step in story.predicted.changed_steps} == {PAYER, CLUSTER}
+    assert story.predicted.changed_steps == story.first.changed_steps
 
     def diffs(run: Run) -> dict[str, Any]:
         return {task.name: task.result["diff"] for task in run.tasks if task.changed and "changes" in task.result}

@@ -177,6 +177,7 @@ def test_check_mode_of_a_half_predicts_and_writes_nothing(story: Story) -> None:
     assert story.predicted.kube_writes == []
     assert story.nothing_written
     assert story.predicted.changes == story.early.changes
+    assert sorted(story.predicted.changed_steps) == sorted(story.early.changed_steps)
 
 
 def test_the_payer_half_alone_makes_all_but_the_role(story: Story) -> None:

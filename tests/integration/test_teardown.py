@@ -86,6 +86,7 @@ def test_the_next_run_finishes_and_keeps_the_data_and_what_is_not_ours(place: In
 
     assert run.ok, run.report
     assert run.changes == predicted.changes
+    assert run.changed_steps == predicted.changed_steps
     assert run.changes[PAYER]
     assert buckets(place) == [bucket(place, "athena"), bucket(place, "cur")]
     assert objects(place) == before
