@@ -7,37 +7,35 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubestrap.aws.plugins.module_utils._cloud_cost_finding import waits
+from ansible_collections.kubestrap.aws.plugins.plugin_utils.waiting_action import WaitingAction
 
 # Between two looks: at first often, then rarely, since the first build can take more than an hour.
 PAUSE_SECONDS, LATER_PAUSE_SECONDS = 5.0, 15.0
 _AT_FIRST_SECONDS = 60.0
 
 
-class ActionModule(ActionBase):
+class ActionModule(WaitingAction):
     """Looks again and again, and says each time what was seen.
 
     The module looks once each time. In check mode, under ``async`` and without ``wait`` it is started once, as the task
     has it. The task ends with a state: a look that fails later on leaves the one before it standing.
     """
 
-    _supports_async = True
-    _supports_check_mode = True
+    wait_timeout = 600
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
-        timeout = self._timeout(args)
-        if timeout is None or self._task.async_val or self._task.check_mode or not self._waits(args):
-            result.update(self._look(args, task_vars))
+        timeout = self.seconds_to_wait(args)
+        if timeout is None:
+            result.update(self.start_module(args, task_vars))
             return result
         begun = since = time.monotonic()
         kept: dict[str, t.Any] | None = None
         while True:
-            answer = self._look({**args, "wait": False}, task_vars)
+            answer = self.start_module({**args, "wait": False}, task_vars)
             now = time.monotonic()
             if "cloud_cost" not in answer:
                 return self._ended(result, answer, kept, now - begun)
@@ -50,14 +48,6 @@ class ActionModule(ActionBase):
                 return self._ended(result, answer, None, now - begun)
             self._say(seen, now - begun, timeout, task_vars)
             time.sleep(pause)
-
-    def _look(self, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        return self._execute_module(
-            module_name=self._task.action,
-            module_args=args,
-            task_vars=task_vars,
-            wrap_async=bool(self._task.async_val),
-        )
 
     @staticmethod
     def _ended(
@@ -81,16 +71,3 @@ class ActionModule(ActionBase):
             f"{host}: ingestion of billing data is {words} ({seen['detail']}), {seconds:.0f} s of at most {timeout:.0f} s",
             stderr=True,
         )
-
-    @staticmethod
-    def _waits(args: dict[str, t.Any]) -> bool:
-        return boolean(args.get("wait", True), strict=False)
-
-    @staticmethod
-    def _timeout(args: dict[str, t.Any]) -> float | None:
-        """Seconds; ``None`` when it is no number from 0 on, which the module then refuses by name."""
-        try:
-            seconds = float(int(args.get("wait_timeout", 600)))
-            return seconds if seconds >= 0 else None
-        except (TypeError, ValueError, OverflowError):
-            return None
