@@ -103,6 +103,7 @@ def measure(sandbox: Sandbox, number: int, clusters: int, latency_ms: int, forks
             limit=limit,
             arguments=arguments,
             timeout=1800,
+            plain=True,
         )
         seconds = time.monotonic() - begin
         sandbox.faults()
