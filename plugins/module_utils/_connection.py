@@ -25,6 +25,8 @@ try:
     import boto3
     import botocore.config
     import botocore.credentials
+    import botocore.loaders
+    import botocore.session
 except ImportError:
     pass  # AnsibleAWSModule and AWSLookupBase report a missing SDK.
 
@@ -84,7 +86,7 @@ class AwsConnection:
     @functools.cached_property
     def session(self) -> t.Any:
         """The boto3 session; made on first use, so that its errors arise where they are handled."""
-        return boto3.session.Session(region_name=self.region, **self._session_options)
+        return _session(region_name=self.region, **self._session_options)
 
     def client(self, service: str, region: str | None = None) -> t.Any:
         """The boto3 client of a service; the same one each time for the same region."""
@@ -174,12 +176,26 @@ def _signing(credentials: t.Mapping[str, t.Any]) -> dict[str, str]:
     }
 
 
+def _session(profile_name: str | None = None, **options: t.Any) -> t.Any:
+    """A boto3 session. All of them share what botocore has read of its data files, some of which take long to read."""
+    session = botocore.session.Session()
+    if profile_name:
+        session.set_config_variable("profile", profile_name)
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return boto3.session.Session(botocore_session=session, profile_name=profile_name, **options)
+
+
+@functools.cache
+def _loader(data_path: str | None) -> t.Any:
+    return botocore.loaders.create_loader(data_path)
+
+
 def partition_of(region: str) -> str:
     """The partition of a region, by botocore's own table.
 
     :raises AnsibleAWSError: no partition has a region of this form
     """
     try:
-        return boto3.session.Session().get_partition_for_region(region)
+        return _session().get_partition_for_region(region)
     except Exception as e:  # botocore.exceptions.UnknownRegionError
         raise AnsibleAWSError(message=f"'{region}' is not a region that AWS' SDK knows", exception=e) from e
