@@ -5,9 +5,9 @@
 """Reading an S3 bucket with its settings, one call each and all side by side.
 
 S3 API reference: GetPublicAccessBlock, GetBucketOwnershipControls, GetBucketEncryption, GetBucketVersioning,
-GetBucketPolicy, GetBucketLifecycleConfiguration, GetBucketTagging. That the bucket exists, is ours and is in the
-expected region follows from their answers, so nothing else is called. Each call names the owner that is expected: a
-bucket that was deleted and taken over by someone else is refused by S3.
+GetObjectLockConfiguration, GetBucketPolicy, GetBucketLifecycleConfiguration, GetBucketTagging. That the bucket exists,
+is ours and is in the expected region follows from their answers, so nothing else is called. Each call names the owner
+that is expected: a bucket that was deleted and taken over by someone else is refused by S3.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ._connection import AwsConnection
 from ._errors import error_code
 from ._identifiers import refuse
 from ._plan import gather
+from ._s3_object_lock import parse as _object_lock
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -117,6 +118,7 @@ _READS: dict[str, tuple[str, tuple[str, ...], t.Callable[[dict[str, t.Any]], t.A
         _encryption,
     ),
     "versioning": ("get_bucket_versioning", (), lambda answer: answer.get("Status", "Disabled")),
+    "object_lock": ("get_object_lock_configuration", ("ObjectLockConfigurationNotFoundError",), _object_lock),
     "policy": (
         "get_bucket_policy",
         ("NoSuchBucketPolicy",),

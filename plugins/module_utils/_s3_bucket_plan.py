@@ -20,6 +20,7 @@ from ._s3_bucket import Bucket, BucketId
 from ._s3_bucket_empty import empty_bucket
 from ._s3_bucket_settings import Settings
 from ._s3_lifecycle import merge_rules, rule_of
+from ._s3_object_lock import configuration, wanted_lock
 from ._statements import merge, says_already
 
 TLS_ONLY_SID = "DenyInsecureTransport"
@@ -37,6 +38,7 @@ _NEW_BUCKET: dict[str, t.Any] = {
     "object_ownership": "BucketOwnerEnforced",
     "encryption": {"sse_algorithm": "AES256", "kms_master_key_id": None, "bucket_key_enabled": False},
     "versioning": "Disabled",
+    "object_lock": None,
     "policy": None,
     "lifecycle": None,
     "tags": {},
@@ -59,6 +61,11 @@ def plan_present(bucket: BucketId, current: Bucket | None, settings: Settings) -
         new |= {"lifecycle_rules": [], "transition_default_minimum_object_size": None}
     if settings.object_ownership:
         new["object_ownership"] = settings.object_ownership
+    if settings.object_lock is not None:
+        # Made with it, a bucket has versions from the start.
+        new["object_lock"] = {"mode": None, "days": None, "years": None}
+        if settings.versioning:
+            new["versioning"] = "Enabled"
     if settings.tags is not None:
         new["tags"] = tags
     planned = _Planner(bucket, new, settings)
@@ -67,7 +74,7 @@ def plan_present(bucket: BucketId, current: Bucket | None, settings: Settings) -
         dataclasses.replace(change, retry_codes=(*change.retry_codes, "NoSuchBucket", "OperationAborted"))
         for change in planned.changes
     ]
-    return Plan(None, planned.after, [_create(bucket, settings.object_ownership, tags), *changes])
+    return Plan(None, planned.after, [_create(bucket, settings, tags), *changes])
 
 
 def plan_adopted(bucket: BucketId, current: Bucket, settings: Settings) -> Plan:
@@ -133,7 +140,7 @@ def plan_absent(
     return Plan(current, None, [delete] if current["empty"] else [empty, delete])
 
 
-def _create(bucket: BucketId, object_ownership: str | None, tags: dict[str, str]) -> Change:
+def _create(bucket: BucketId, settings: Settings, tags: dict[str, str]) -> Change:
     params: dict[str, t.Any] = {"Bucket": bucket.name}
     configuration: dict[str, t.Any] = {}
     if bucket.region != "us-east-1":  # which is no LocationConstraint: there it is left out
@@ -143,8 +150,13 @@ def _create(bucket: BucketId, object_ownership: str | None, tags: dict[str, str]
         configuration["Tags"] = ansible_dict_to_boto3_tag_list(tags)
     if configuration:
         params["CreateBucketConfiguration"] = configuration
-    if object_ownership not in (None, "BucketOwnerEnforced"):  # the default; naming it takes one more permission
-        params["ObjectOwnership"] = object_ownership
+    if settings.object_ownership not in (
+        None,
+        "BucketOwnerEnforced",
+    ):  # the default; naming it takes one more permission
+        params["ObjectOwnership"] = settings.object_ownership
+    if settings.object_lock is not None:
+        params["ObjectLockEnabledForBucket"] = True
     return Change(
         f"create the bucket {bucket.name}",
         "s3",
@@ -189,6 +201,8 @@ class _Planner:
             self.call(
                 f"set versioning to {status}", "put_bucket_versioning", VersioningConfiguration={"Status": status}
             )
+        if settings.object_lock is not None:
+            self.plan_object_lock(settings.object_lock)
         if "policy" in settings.to_read:
             self.plan_policy()
         if "lifecycle" in settings.to_read:
@@ -205,6 +219,13 @@ class _Planner:
         summary = f"{what} of the bucket {self.bucket.name}"
         params = {**self.bucket.target, **params}
         self.changes.append(Change(summary, "s3", method, params, self.bucket.region, retry_codes))
+
+    def plan_object_lock(self, lock: t.Mapping[str, t.Any]) -> None:
+        new = wanted_lock(self.bucket.name, self.current["object_lock"], lock)
+        if new is not None:
+            self.set("object_lock", new)
+            what = f"set the retention {new['mode']} of object lock"
+            self.call(what, "put_object_lock_configuration", ObjectLockConfiguration=configuration(new))
 
     def plan_policy(self) -> None:
         current = self.current["policy"]

@@ -12,6 +12,7 @@ import typing as t
 from ._identifiers import refuse
 from ._s3_lifecycle import check_rules
 from ._s3_names import check_bucket_name
+from ._s3_object_lock import check_object_lock
 from ._statements import Statement, check_statements
 
 
@@ -24,6 +25,7 @@ class Settings:
     object_ownership: str | None = "BucketOwnerEnforced"
     encryption: t.Mapping[str, t.Any] | None = None
     versioning: str | None = None
+    object_lock: t.Mapping[str, t.Any] | None = None
     policy_statements: t.Sequence[Statement] | None = None
     absent_policy_sids: t.Sequence[str] | None = None
     lifecycle_rules: t.Sequence[t.Mapping[str, t.Any]] | None = None
@@ -41,6 +43,7 @@ class Settings:
         check_bucket_name("name", name)
         check_statements("policy_statements", self.policy_statements)
         check_rules(self.lifecycle_rules)
+        check_object_lock(self.object_lock, self.versioning)
         ids = {rule["id"] for rule in self.lifecycle_rules or []}
         both = sorted(ids & set(self.absent_lifecycle_rule_ids or []))
         if both:
@@ -61,6 +64,7 @@ class Settings:
             object_ownership=None,
             encryption=None,
             versioning=None,
+            object_lock=None,
             purge_lifecycle_rules=False,
             tags=None,
         )
@@ -73,6 +77,7 @@ class Settings:
             "object_ownership": self.object_ownership,
             "encryption": self.encryption,
             "versioning": self.versioning,
+            "object_lock": self.object_lock is not None,
             "policy": self.tls_only or self.policy_statements or self.absent_policy_sids,
             "lifecycle": self.lifecycle_rules is not None or bool(self.absent_lifecycle_rule_ids),
             "tags": self.tags is not None,

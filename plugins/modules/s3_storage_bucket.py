@@ -67,6 +67,26 @@ options:
       - Whether objects that are overwritten or deleted are kept as versions. Once V(Enabled) it can only be V(Suspended).
     type: str
     choices: [Enabled, Suspended]
+  object_lock:
+    description:
+      - Has the bucket made with object lock, which keeps versions of objects from being deleted. It can never be turned off, and takes
+        versioning with it. A bucket that was made without it is refused.
+      - An empty mapping is object lock without a default retention. What a bucket has is kept as long as the mode is left out.
+    type: dict
+    suboptions:
+      mode:
+        description:
+          - Whether the retention of new objects may be lifted by whoever has the right to (V(GOVERNANCE)), or by nobody (V(COMPLIANCE)).
+        type: str
+        choices: [GOVERNANCE, COMPLIANCE]
+      days:
+        description:
+          - How long new objects are locked, in days. Either this or O(object_lock.years).
+        type: int
+      years:
+        description:
+          - How long new objects are locked, in years.
+        type: int
   tls_only:
     description:
       - Whether the bucket policy refuses calls without TLS, in a statement with the Sid V(DenyInsecureTransport).
@@ -245,6 +265,11 @@ s3_storage_bucket:
       type: str
       returned: with O(versioning)
       sample: Enabled
+    object_lock:
+      description: Default retention of object lock, with the keys of O(object_lock).
+      type: dict
+      returned: with O(object_lock)
+      sample: {mode: GOVERNANCE, days: 30, years: null}
     policy:
       description: The bucket policy, V(null) for none.
       type: dict
@@ -316,6 +341,14 @@ SETTINGS = dict(
     ),
     encryption=dict(type="dict", options=ENCRYPTION),
     versioning=dict(type="str", choices=["Enabled", "Suspended"]),
+    object_lock=dict(
+        type="dict",
+        options=dict(
+            mode=dict(type="str", choices=["GOVERNANCE", "COMPLIANCE"]),
+            days=dict(type="int"),
+            years=dict(type="int"),
+        ),
+    ),
     tls_only=dict(type="bool", default=True),
     policy_statements=dict(type="list", elements="dict"),
     absent_policy_sids=dict(type="list", elements="str"),

@@ -452,3 +452,25 @@ def test_a_bucket_that_a_service_writes_into_stays() -> None:
     assert plan.changes == []
     assert plan.kept == "the bucket reports: AWS delivers into it"
     assert methods(plan_absent(BUCKET, {**existing(), "empty": True})) == ["delete_bucket"]
+
+
+def test_object_lock_comes_with_the_creation_and_brings_versions() -> None:
+    lock = {"mode": "GOVERNANCE", "days": 30, "years": None}
+    plan = plan_present(BUCKET, None, Settings(tls_only=False, versioning="Enabled", object_lock=lock))
+
+    assert methods(plan) == ["create_bucket", "put_object_lock_configuration"]
+    assert plan.changes[0].params["ObjectLockEnabledForBucket"] is True
+    assert plan.after["object_lock"] == lock
+    assert plan.after["versioning"] == "Enabled"
+    same = existing(versioning="Enabled", object_lock=lock)
+    assert plan_present(BUCKET, same, Settings(object_lock=lock)).changes == []
+
+
+def test_another_retention_of_object_lock() -> None:
+    lock = {"mode": "COMPLIANCE", "days": None, "years": 1}
+    current = existing(object_lock={"mode": None, "days": None, "years": None})
+    method, params = only(plan_present(BUCKET, current, Settings(object_lock=lock)))
+
+    assert method == "put_object_lock_configuration"
+    retention = params["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert retention == {"Mode": "COMPLIANCE", "Years": 1}

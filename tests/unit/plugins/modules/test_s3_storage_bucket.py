@@ -39,7 +39,11 @@ def test_defaults_are_those_of_the_plan() -> None:
 
 def test_the_documentation_shows_what_is_returned() -> None:
     everything = Settings(
-        encryption={"sse_algorithm": "AES256"}, versioning="Enabled", lifecycle_rules=[], tags={"a": "b"}
+        encryption={"sse_algorithm": "AES256"},
+        versioning="Enabled",
+        object_lock={},
+        lifecycle_rules=[],
+        tags={"a": "b"},
     )
     plan = plan_present(BucketId("reports", "eu-west-1", "111111111111", "aws"), None, everything)
 
