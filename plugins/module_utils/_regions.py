@@ -23,15 +23,16 @@ def s3_endpoint(region: str) -> str:
 
     :raises AnsibleAWSError: see ``check_region``
     """
-    import botocore.config
+    return f"s3.{region}.{dns_suffixes()[check_region('region', region)]}"
+
+
+@functools.cache
+def dns_suffixes() -> dict[str, str]:
+    """Partition -> suffix of its host names."""
     import botocore.session
 
-    check_region("region", region)
-    config = botocore.config.Config(
-        ignore_configured_endpoint_urls=True, s3={"us_east_1_regional_endpoint": "regional"}
-    )
-    client = botocore.session.Session().create_client("s3", region_name=region, config=config)
-    return client.meta.endpoint_url.removeprefix("https://")
+    data = botocore.session.Session().get_component("data_loader").load_data("partitions")
+    return {partition["id"]: partition["outputs"]["dnsSuffix"] for partition in data["partitions"]}
 
 
 def check_region(option: str, region: str) -> str:

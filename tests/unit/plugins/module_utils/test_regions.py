@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import re
 
+import botocore.config
+import botocore.session
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.kubestrap.aws.plugins.module_utils._regions import check_region, s3_endpoint
+from ansible_collections.kubestrap.aws.plugins.module_utils._regions import (
+    check_region,
+    dns_suffixes,
+    s3_endpoint,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +31,16 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._regions import chec
 def test_host_and_partition(region: str, host: str, partition: str) -> None:
     assert s3_endpoint(region) == host
     assert check_region("region", region) == partition
+
+
+def test_the_host_is_that_of_the_sdk_in_every_partition() -> None:
+    session = botocore.session.Session()
+    config = botocore.config.Config(s3={"us_east_1_regional_endpoint": "regional"})
+    assert set(dns_suffixes()) == set(session.get_available_partitions())
+    for partition in dns_suffixes():
+        region = session.get_available_regions("s3", partition_name=partition)[-1]
+        client = session.create_client("s3", region_name=region, config=config)
+        assert client.meta.endpoint_url == f"https://{s3_endpoint(region)}"
 
 
 @pytest.mark.parametrize(
