@@ -9,6 +9,7 @@ IAM and S3 replace a policy document as a whole, so a task that owns a part of i
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import typing as t
@@ -80,19 +81,19 @@ def merge(
 
     :param current: as AWS has it, ``None`` for none
     :param wanted: statements with a Sid each; new ones come last
-    :param absent_sids: Sids that leave
+    :param absent_sids: Sids that leave; ``*`` in one stands for any end, and wanted ones stay all the same
     :param purge: whether all other statements leave too
     :returns: the current document itself when nothing differs, ``None`` when no statement is left
     """
     by_sid = {statement["Sid"]: statement for statement in wanted or []}
-    gone = set(absent_sids or ()) - set(by_sid)
+    gone = list(absent_sids or ())
     merged = []
     for statement in statements_of(current):
         sid = statement.get("Sid")
         if sid in by_sid:
             replacement = by_sid.pop(sid)
             merged.append(replacement if statements_differ(statement, replacement) else statement)
-        elif sid not in gone and not purge:
+        elif not purge and not any(fnmatch.fnmatchcase(sid or "", pattern) for pattern in gone):
             merged.append(statement)
     merged += by_sid.values()
     if not merged:

@@ -100,7 +100,8 @@ options:
     elements: dict
   absent_policy_sids:
     description:
-      - Sids of statements that are removed from the bucket policy.
+      - Sids of statements that are removed from the bucket policy, unless they are in O(policy_statements).
+      - A V(*) at the end stands for all Sids that begin so.
     type: list
     elements: str
   lifecycle_rules:

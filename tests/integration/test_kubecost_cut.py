@@ -68,11 +68,19 @@ def waiting(place: Installation, interrupted: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def completed(place: Installation, waiting: Run) -> Run:
-    """The run when no run of Helm can be at work any more, with AWS in a bad mood: throttling, a server error, a lost
-    answer."""
+def half(place: Installation, waiting: Run) -> Run:
+    """What check mode says of what is half made, when no run of Helm can be at work any more."""
     long_ago = {"metadata": {"labels": {"createdAt": str(int(time.time()) - 601)}}}
     place.core().patch_namespaced_secret("sh.helm.release.v1.kubecost.v1", "kubecost", long_ago)
+    iam = place.payer_aws().client("iam")
+    iam.delete_role_policy(RoleName="kubecost-cur-access", PolicyName="billing-data-reader")
+    place.payer_aws().client("athena").delete_work_group(WorkGroup="kubecost")
+    return place.run("kubecost", check=True)
+
+
+@pytest.fixture(scope="module")
+def completed(place: Installation, half: Run) -> Run:
+    """The run after it, with AWS in a bad mood: throttling, a server error, a lost answer."""
     place.sandbox.faults(
         [
             {"service": "iam", "throttle": True, "after": 1, "times": 1},
@@ -114,6 +122,13 @@ def test_the_next_run_completes_them(place: Installation, completed: Run) -> Non
     assert completed.ok, completed.report
     assert [completed.outcome(host)["state"] for host in (PAYER, CLUSTER)] == ["pending", "pending"]
     assert completed.links(CLUSTER) == {**dict.fromkeys(completed.links(CLUSTER), "ok"), "query": "pending"}
+
+
+def test_check_mode_predicts_how_what_is_half_made_is_completed(half: Run, completed: Run) -> None:
+    assert (half.writes, half.kube_writes) == ([], [])
+    assert len(half.changes[PAYER]) >= 2
+    assert half.changes == completed.changes
+    assert half.changed_steps == completed.changed_steps
 
 
 def test_what_aws_refuses_for_a_moment_is_asked_again(completed: Run) -> None:

@@ -161,3 +161,13 @@ def test_statements_that_can_be_merged() -> None:
 def test_statements_that_cannot(wrong: list[Any], problem: str) -> None:
     with pytest.raises(AnsibleAWSError, match=f"^policy_statements: .*{problem}"):
         check_statements("policy_statements", wrong)
+
+
+def test_a_pattern_of_absent_sids_leaves_what_is_wanted() -> None:
+    statements = [statement("SharedOne"), statement("SharedTwo"), statement("Other")]
+    current = {"Version": "2012-10-17", "Statement": statements}
+
+    merged = merge(current, [statement("SharedTwo")], ["Shared*"])
+
+    assert [entry["Sid"] for entry in merged["Statement"]] == ["SharedTwo", "Other"]
+    assert merge(current, [statement("SharedOne"), statement("SharedTwo")], ["Shared*", "Absent"]) is current
