@@ -32,11 +32,15 @@ _NAME = r"[\w+=,.@-]+"
 _NAMES = {"RoleName": ("roleName", 64), "PolicyName": ("policyName", 128), "UserName": ("userName", 64)}
 _CREATES = ("CreateRole", "CreatePolicy", "CreateUser", "PutRolePolicy", "PutUserPolicy", "PutGroupPolicy")
 _BOUNDARY_ACTIONS = {
-    "AttachRolePolicy",
-    "DetachRolePolicy",
-    "PutRolePolicy",
-    "DeleteRolePolicy",
-    "DeleteRolePermissionsBoundary",
+    f"{action}{kind}{what}"
+    for kind in ("Role", "User")
+    for action, what in (
+        ("Attach", "Policy"),
+        ("Detach", "Policy"),
+        ("Put", "Policy"),
+        ("Delete", "Policy"),
+        ("Delete", "PermissionsBoundary"),
+    )
 }
 
 
@@ -193,9 +197,9 @@ def iam_keys(call: Call, action: str, resource_arn: str) -> dict[str, Any]:
     if call.operation in ("CreateRole", "PutRolePermissionsBoundary", "CreateUser", "PutUserPermissionsBoundary"):
         keys["iam:PermissionsBoundary"] = call.params.get("PermissionsBoundary") or None
     elif call.operation in _BOUNDARY_ACTIONS:
-        role = _role(call.params.get("RoleName", "")) or {}
-        keys["iam:PermissionsBoundary"] = role.get("PermissionsBoundary") or None
-    if call.operation in ("AttachRolePolicy", "DetachRolePolicy"):
+        bounded = _role(call.params.get("RoleName", "")) or _user(call.params.get("UserName", "")) or {}
+        keys["iam:PermissionsBoundary"] = bounded.get("PermissionsBoundary") or None
+    if call.operation in ("AttachRolePolicy", "DetachRolePolicy", "AttachUserPolicy", "DetachUserPolicy"):
         keys["iam:PolicyARN"] = call.params.get("PolicyArn")
     return keys
 
@@ -210,6 +214,12 @@ def _role(name: str) -> dict[str, Any] | None:
     from ministack.services import iam
 
     return iam._roles.get(name)
+
+
+def _user(name: str) -> dict[str, Any] | None:
+    from ministack.services import iam
+
+    return iam._users.get(name)
 
 
 def _invalid(call: Call, value: str, member: str, constraint: str) -> Response:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The resources that IAM's calls are authorized on (service authorization reference of IAM).
 
-MiniStack 1.5.33 leaves out paths, and checks OIDC providers and policies to be made on `*`.
+MiniStack 1.5.33 leaves out paths, and checks OIDC providers, policies to be made and the use of keys on `*`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ def resource_of(params: dict[str, str], account_id: str) -> str:
         if name:
             known = store.get_scoped(account_id, None, name)
             return known["Arn"] if known else f"{base}{kind}{path}{name}"
+    if params.get("Action") == "GetAccessKeyLastUsed":  # which names a key, and is about its user
+        key = iam._access_keys.get_scoped(account_id, None, params.get("AccessKeyId", ""))
+        user = iam._users.get_scoped(account_id, None, key["UserName"]) if key else None
+        return user["Arn"] if user else "*"
     if params.get("Action") == "CreatePolicy":
         return f"{base}policy{path}{params.get('PolicyName', '')}"
     if params.get("Url"):

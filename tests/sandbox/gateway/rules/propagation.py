@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """IAM is eventually consistent: with `iam_propagation_seconds` set, a change acts only that long after it was made.
 
-What sees late: authorization of every call, STS (roles, trusts, OIDC providers), EKS (roles of clusters and
+What sees late: authorization of every call (the keys of users too), STS (roles, trusts, OIDC providers), EKS (roles of clusters and
 associations), and the principals that a trust, bucket or key policy names. IAM's own calls see the newest state. The
 default, 0, is at once. Source: IAM user guide, "Changes that I make are not always immediately visible".
 """
@@ -19,7 +19,7 @@ from ..record import kind_of
 from .evaluator import lagging
 from .registry import after, before
 
-_STORES = ("_roles", "_users", "_policies", "_user_inline_policies", "_oidc_providers")
+_STORES = ("_roles", "_users", "_policies", "_user_inline_policies", "_oidc_providers", "_access_keys")
 _LATE_SERVICES = ("sts", "eks")
 # (store, account, key) -> states with the time from which they hold, oldest first.
 _history: dict[tuple[str, str, Any], list[tuple[float, Any]]] = {}
