@@ -81,6 +81,7 @@ class KubestrapAWSModule(AnsibleAWSModule):
         read: t.Callable[[], dict[str, t.Any] | None],
         plan: t.Callable[[dict[str, t.Any] | None], Plan],
         shared: t.Collection[str] = (),
+        outcome: t.Callable[[Plan, list[t.Any]], dict[str, t.Any]] | None = None,
         **results: t.Any,
     ) -> t.NoReturn:
         """Read, plan, apply (not in check mode), read again, exit.
@@ -89,14 +90,18 @@ class KubestrapAWSModule(AnsibleAWSModule):
         :param read: returns the resource as it is, ``None`` when it is absent
         :param plan: pure; what to do about it
         :param shared: methods that replace a document which other runs write too; it is looked at again afterwards
+        :param outcome: further keys of the result, from the plan and what AWS answered to its calls (nothing in check
+            mode); for what is told once
         :param results: further keys of the result
         """
+
+        answers: list[t.Any] = []
 
         def run() -> tuple[Plan, dict[str, t.Any] | None, list[str]]:
             planned = plan(read())
             if self.check_mode or not planned.changes:
                 return planned, planned.after, []
-            apply(self.connection, planned.changes)
+            answers.extend(apply(self.connection, planned.changes))
             if any(change.method in shared for change in planned.changes):
                 return planned, *confirm(self.connection, read, plan, shared)
             return planned, read(), []
@@ -107,6 +112,7 @@ class KubestrapAWSModule(AnsibleAWSModule):
             "changes": [change.summary for change in planned.changes] + again,
             name: resource,
             **results,
+            **(outcome(planned, answers) if outcome else {}),
         }
         if planned.changed:
             result["diff"] = planned.diff

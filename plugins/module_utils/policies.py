@@ -25,6 +25,7 @@ VERSION = "2012-10-17"
 # policy and of managed policies per role can be raised by AWS; the others are fixed.
 TRUST_POLICY_SIZE = 2048
 ROLE_INLINE_POLICIES_SIZE = 10240  # all inline policies of a role together
+USER_INLINE_POLICIES_SIZE = 2048  # all inline policies of a user together
 MANAGED_POLICY_SIZE = 6144
 BUCKET_POLICY_SIZE = 20480
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """IAM is eventually consistent: with `iam_propagation_seconds` set, a change acts only that long after it was made.
 
-What sees late: authorization of every call (the keys of users too), STS (roles, trusts, OIDC providers), EKS (roles of clusters and
-associations), and the principals that a trust, bucket or key policy names. IAM's own calls see the newest state. The
-default, 0, is at once. Source: IAM user guide, "Changes that I make are not always immediately visible".
+What sees late: authorization of every call (the keys of users too), STS (roles, trusts, OIDC providers), EKS (roles of
+clusters and associations), and the principals that a trust, bucket or key policy names. IAM's own calls see the newest
+state. The default, 0, is at once. Source: IAM user guide, "Changes that I make are not always immediately visible".
 """
 
 from __future__ import annotations

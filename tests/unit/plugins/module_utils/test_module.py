@@ -92,6 +92,24 @@ def test_without_a_change(check: bool, run: Run) -> None:
     assert world.reads == 1
 
 
+def test_what_aws_tells_once(run: Run) -> None:
+    """The outcome gets the plan and what AWS answered to its calls; in check mode nothing was answered."""
+
+    def main(module: KubestrapAWSModule) -> None:
+        change = Change("make a key", "iam", "x", function=lambda _connection: {"secret": 7})
+        module.manage(
+            "thing",
+            lambda: {"size": 3},
+            lambda current: Plan(current, {"size": 4}, [change]),
+            outcome=lambda planned, answers: {"size_then": planned.after["size"], "answers": answers},
+        )
+
+    made, predicted = run(main), run(main, check=True)
+
+    assert (made["size_then"], made["answers"], made["thing"]) == (4, [{"secret": 7}], {"size": 3})
+    assert (predicted["size_then"], predicted["answers"], predicted["thing"]) == (4, [], {"size": 4})
+
+
 def test_what_is_kept_is_reported(run: Run) -> None:
     thing = {"arn": "arn:aws:thing"}
 

@@ -1,0 +1,114 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task may want of an IAM user and its access key, and what IAM would refuse of it.
+
+Limits: IAM user guide, "IAM and AWS STS quotas"; CreateUser in the IAM API reference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+from datetime import timedelta
+
+from . import policies
+from ._access_key_rotation import Rules
+from ._iam_role_settings import check_path, check_policy_arn
+from ._identifiers import refuse
+from ._statements import parse_document
+
+# IAM keeps the dates of keys for longer than this; more is a typing error.
+_MOST_DAYS, _MOST_HOURS = 3650, 24 * 365
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of a task; ``None`` means: leave it as it is.
+
+    :ivar permissions_boundary: an ARN; empty removes the boundary
+    :ivar inline_policies: name -> document, JSON text or list of statements
+    :ivar known_access_key_id: the id that the workload holds, empty or ``None`` for none
+    :ivar max_age: days after which the key is replaced
+    :ivar settle_hours: how long nothing may have used a key before it is made inactive, and again before it is deleted
+    """
+
+    path: str | None = None
+    permissions_boundary: str | None = None
+    inline_policies: t.Mapping[str, t.Any] | None = None
+    purge_inline_policies: bool = True
+    known_access_key_id: str | None = None
+    max_age: int | None = None
+    settle_hours: int = 24
+    tags: dict[str, str] | None = None
+    purge_tags: bool = True
+    ownership_tags: dict[str, str] | None = None
+
+    @property
+    def documents(self) -> dict[str, dict[str, t.Any]]:
+        """The inline policies as documents.
+
+        :raises AnsibleAWSError: one is no policy document
+        """
+        return {
+            name: parse_document("inline_policies", name, text) for name, text in (self.inline_policies or {}).items()
+        }
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the user has these inline policies and no other one."""
+        return self.purge_inline_policies and self.inline_policies is not None
+
+    @property
+    def rules(self) -> Rules:
+        """When a key is replaced, made inactive and deleted."""
+        age = None if self.max_age is None else timedelta(days=self.max_age)
+        return Rules(max_age=age, settle=timedelta(hours=self.settle_hours))
+
+    def check(self, name: str) -> None:
+        """Refuse bad input before any call.
+
+        :raises AnsibleAWSError: names the option, the value and what to write
+        """
+        check_user_name("user_name", name)
+        if self.path is not None:
+            check_path("path", self.path)
+        if self.permissions_boundary:
+            check_policy_arn("permissions_boundary", self.permissions_boundary)
+        if self.max_age is not None and not 0 <= self.max_age <= _MOST_DAYS:
+            write = f"Write a number of days from 1 to {_MOST_DAYS}, 0 to replace the key now, or leave it out"
+            refuse("max_age", self.max_age, "is not an age of a key", write)
+        if not 0 <= self.settle_hours <= _MOST_HOURS:
+            refuse("settle_hours", self.settle_hours, "is not allowed", f"Write 0 to {_MOST_HOURS} hours, such as 24")
+        self._check_inline_policies()
+
+    def _check_inline_policies(self) -> None:
+        documents = self.documents
+        for policy in documents:
+            if not re.fullmatch(r"[\w+=,.@-]{1,128}", policy, re.ASCII):
+                write = "Write 1 to 128 letters, digits or characters of _+=,.@-"
+                refuse("inline_policies", policy, "is not a name of a policy", write)
+        total = sum(policies.size(document) for document in documents.values())
+        if total > policies.USER_INLINE_POLICIES_SIZE:
+            refuse(
+                "inline_policies",
+                ", ".join(documents),
+                f"have {total} characters together; IAM allows {policies.USER_INLINE_POLICIES_SIZE} for all inline "
+                "policies of a user",
+                "Shorten them, for example by fewer prefixes, or let the workload take a role, which may have "
+                f"{policies.ROLE_INLINE_POLICIES_SIZE}",
+            )
+
+
+def check_user_name(option: str, name: str) -> None:
+    """Refuse what IAM would refuse as the name of a user.
+
+    :raises AnsibleAWSError: names the option, the value and what to write
+    """
+    if len(name) > 64:
+        refuse(option, name, f"has {len(name)} characters; IAM allows 64", "Write a shorter name")
+    if not re.fullmatch(r"[\w+=,.@-]+", name, re.ASCII):
+        write = "Write 1 to 64 letters, digits or characters of _+=,.@- (a path goes into its own option)"
+        refuse(option, name, "is not a name of a user", write)
