@@ -129,8 +129,9 @@ def look_ahead(keys: t.Sequence[Key], held_id: str, rules: Rules, now: datetime)
         return Outlook("current", "The next run makes a new key, because the workload holds none", _iso(now))
     for other in _others(keys, held):
         step, due = _next_of(other, held, rules, now)
-        does = "deletes" if step.action == DELETE else "makes inactive"
-        text = f"{_from(due, now)} {does} the access key {other.id}, unless it is used before"
+        key = f"the access key {other.id}"
+        does = f"deletes {key}" if step.action == DELETE else f"makes {key} inactive"
+        text = f"{_from(due, now)} {does}, unless it is used before"
         if _is_old(held, rules, max(due, now)):
             text += ". A new key is made when it is gone"
         return Outlook("old_key_active" if other.active else "old_key_inactive", text, _iso(due))

@@ -266,7 +266,7 @@ rotation:
       description: What a later run does, and when, a sentence.
       type: str
       returned: always
-      sample: A run after 2026-02-01 12:00 UTC makes inactive the access key AKIAEXAMPLEEXAMPLE11, unless it is used before
+      sample: A run after 2026-02-01 12:00 UTC makes the access key AKIAEXAMPLEEXAMPLE11 inactive, unless it is used before
     not_before:
       description: From when on, ISO 8601; V(null) when nothing is to come.
       type: str
