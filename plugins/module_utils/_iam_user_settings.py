@@ -20,7 +20,7 @@ from ._iam_role_settings import check_path, check_policy_arn
 from ._identifiers import refuse
 from ._statements import parse_document
 
-# IAM keeps the dates of keys for longer than this; more is a typing error.
+# Ten years, and one: more is a typing error.
 _MOST_DAYS, _MOST_HOURS = 3650, 24 * 365
 
 
