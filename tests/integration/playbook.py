@@ -152,7 +152,7 @@ def run_playbook(
     arguments: tuple[str, ...] = (),
     timeout: float = 600,
     kill_when: Callable[[], bool] | None = None,
-    plain: bool = False,
+    plain: bool | None = None,
 ) -> Result:
     """Run a playbook.
 
@@ -164,8 +164,9 @@ def run_playbook(
     :param timeout: seconds, after which it is killed and the test fails
     :param kill_when: asked all the time; once it says so the run is killed (SIGKILL), as by a machine that goes down. A
         run that ends before is a failed test
-    :param plain: every module is a process of its own, as where our users are. Without it Mitogen starts them, which
-        takes half the time; Molecule, the demo, the benchmark and the tests of what a module costs do without it
+    :param plain: every module is a process of its own, as where our users are. Else Mitogen starts them, which takes a
+        third less processor time, but a second to begin with: so plays that a test brings along are plain, unless it
+        says otherwise. Molecule, the demo, the benchmark and the tests of flow and examples always are
     :raises TimeoutError: it took too long
     """
     with tempfile.TemporaryDirectory(prefix="kubestrap-playbook-") as name:
@@ -182,7 +183,10 @@ def run_playbook(
         command += ["--limit", limit] if limit else []
         command += [*arguments, _write(place / "play.yml", playbook) if isinstance(playbook, list) else str(playbook)]
         mark = sandbox.mark()
-        environment = {**_environment(place, sandbox, profile, plain), **(environment or {})}
+        environment = {
+            **_environment(place, sandbox, profile, isinstance(playbook, list) if plain is None else plain),
+            **(environment or {}),
+        }
         rc, stdout, stderr = _run(command, environment, timeout, kill_when)
         calls = sandbox.calls(since=mark)
     tasks, stats = _parse(stdout)
