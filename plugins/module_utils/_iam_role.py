@@ -26,11 +26,6 @@ _IamError = error_handler("NoSuchEntity")
 Role = dict[str, t.Any]
 
 
-def role_arn(partition: str, account_id: str, path: str, name: str) -> str:
-    """The ARN of a role, which follows from its account, path and name."""
-    return f"arn:{partition}:iam::{account_id}:role{path}{name}"
-
-
 def read(
     connection: AwsConnection, name: str, policy_names: t.Collection[str] = (), attached: bool = False
 ) -> Role | None:

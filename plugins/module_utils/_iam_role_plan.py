@@ -10,10 +10,10 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
 from . import policies
+from ._iam_principal import delete_policy, plan_boundary, put_policies
 from ._iam_role import Role
 from ._iam_role_settings import Settings
 from ._identifiers import refuse
@@ -51,7 +51,7 @@ def plan_present(name: str, arn: str, current: Role | None, settings: Settings, 
         after["assume_role_policy_document"] = trust
         changes.append(_update_trust(name, trust))
     changes += _plan_attributes(name, current, settings, after)
-    changes += _plan_boundary(name, current, settings, after)
+    changes += plan_boundary("role", name, settings.permissions_boundary, current, after)
     changes += _plan_policies(name, current, settings, after)
     changes += _plan_tags(name, current, settings, after)
     return Plan(current, after, changes)
@@ -86,7 +86,8 @@ def plan_absent(
             after = {**current, "inline_policy_names": staying}
             leaving = None if share_trust and staying else absent_trust_sids
             changes = _plan_trust_without(name, current, leaving, after)
-            return Plan(current, after, changes + [_delete_policy(name, policy) for policy in going], kept=reason)
+            changes += [delete_policy("role", name, policy) for policy in going]
+            return Plan(current, after, changes, kept=reason)
     if kept:
         return kept
     target = {"RoleName": name}
@@ -107,7 +108,7 @@ def plan_absent(
     changes = [
         Change(summary, "iam", method, params, done_codes=("NoSuchEntity",)) for summary, method, params in steps
     ]
-    changes += [_delete_policy(name, policy) for policy in current["inline_policy_names"]]
+    changes += [delete_policy("role", name, policy) for policy in current["inline_policy_names"]]
     # What was detached a moment ago may still be seen as attached.
     delete = Change(
         f"delete the role {name}",
@@ -134,16 +135,6 @@ def _update_trust(name: str, trust: t.Mapping[str, t.Any]) -> Change:
     params = {"RoleName": name, "PolicyDocument": json.dumps(trust)}
     summary = f"update the trust policy of the role {name}"
     return Change(summary, "iam", "update_assume_role_policy", params, retry_codes=_PRINCIPAL_NOT_YET)
-
-
-def _delete_policy(name: str, policy: str) -> Change:
-    return Change(
-        f"delete the inline policy {policy} of the role {name}",
-        "iam",
-        "delete_role_policy",
-        {"RoleName": name, "PolicyName": policy},
-        done_codes=("NoSuchEntity",),
-    )
 
 
 def _plan_new(name: str, arn: str, settings: Settings, wait: bool) -> Plan:
@@ -226,32 +217,11 @@ def _plan_attributes(name: str, current: Role, settings: Settings, after: Role) 
     return [Change(f"update {what} of the role {name}", "iam", "update_role", {"RoleName": name, **params})]
 
 
-def _plan_boundary(name: str, current: Role, settings: Settings, after: Role) -> list[Change]:
-    boundary = settings.permissions_boundary
-    if boundary is None or boundary == current["permissions_boundary"]:
-        return []
-    after["permissions_boundary"] = boundary
-    if not boundary:
-        summary = f"remove the permissions boundary of the role {name}"
-        return [Change(summary, "iam", "delete_role_permissions_boundary", {"RoleName": name})]
-    params = {"RoleName": name, "PermissionsBoundary": boundary}
-    return [Change(f"set the permissions boundary of the role {name}", "iam", "put_role_permissions_boundary", params)]
-
-
 def _plan_policies(name: str, current: Role, settings: Settings, after: Role) -> list[Change]:
-    changes = []
-    inline = dict(current["inline_policies"])
-    for policy, document in settings.documents.items():
-        if policy in inline and not compare_policies(inline[policy], document):
-            continue
-        inline[policy] = document
-        params = {"RoleName": name, "PolicyName": policy, "PolicyDocument": json.dumps(document)}
-        changes.append(Change(f"put the inline policy {policy} of the role {name}", "iam", "put_role_policy", params))
+    changes, inline = put_policies("role", name, current["inline_policies"], settings.documents)
     for policy in settings.absent_inline_policies or []:
         if inline.pop(policy, None) is not None:
-            params = {"RoleName": name, "PolicyName": policy}
-            summary = f"delete the inline policy {policy} of the role {name}"
-            changes.append(Change(summary, "iam", "delete_role_policy", params, done_codes=("NoSuchEntity",)))
+            changes.append(delete_policy("role", name, policy))
     after["inline_policies"] = inline
     if settings.managed_policy_arns is None:
         return changes

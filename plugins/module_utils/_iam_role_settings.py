@@ -10,12 +10,12 @@ Limits: IAM user guide, "IAM and AWS STS quotas"; CreateRole in the IAM API refe
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from . import policies
+from ._iam_principal import check_path, check_policy_arn, check_policy_names, check_principal_name, documents_of
 from ._identifiers import refuse
-from ._statements import Statement, check_statements, parse_document
+from ._statements import Statement, check_statements
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Settings:
 
         :raises AnsibleAWSError: one is no policy document
         """
-        return {
-            name: parse_document("inline_policies", name, text) for name, text in (self.inline_policies or {}).items()
-        }
+        return documents_of(self.inline_policies)
 
     @property
     def policy_names(self) -> list[str]:
@@ -63,7 +61,7 @@ class Settings:
 
         :raises AnsibleAWSError: names the option, the value and what to write
         """
-        check_role_name("name", name)
+        check_principal_name("role", "name", name)
         if self.path is not None:
             check_path("path", self.path)
         if self.description is not None and len(self.description) > 1000:
@@ -81,10 +79,7 @@ class Settings:
         self._check_inline_policies()
 
     def _check_inline_policies(self) -> None:
-        for policy in self.policy_names:
-            if not re.fullmatch(r"[\w+=,.@-]{1,128}", policy, re.ASCII):
-                write = "Write 1 to 128 letters, digits or characters of _+=,.@-"
-                refuse("inline_policies", policy, "is not a name of a policy", write)
+        check_policy_names(self.policy_names)
         both = sorted(set(self.inline_policies or {}) & set(self.absent_inline_policies or []))
         if both:
             refuse("absent_inline_policies", both[0], "is in inline_policies too", "Name each policy in one of them")
@@ -100,36 +95,3 @@ class Settings:
                 f"Shorten the largest one ({largest}, {sizes[largest]}), or make a managed policy of it and name it in "
                 "managed_policy_arns",
             )
-
-
-def check_role_name(option: str, name: str) -> None:
-    """Refuse what IAM would refuse as the name of a role.
-
-    :raises AnsibleAWSError: names the option, the value and what to write
-    """
-    if len(name) > 64:
-        refuse(option, name, f"has {len(name)} characters; IAM allows 64", "Write a shorter name")
-    if not re.fullmatch(r"[\w+=,.@-]+", name, re.ASCII):
-        write = "Write 1 to 64 letters, digits or characters of _+=,.@- (a path goes into its own option)"
-        refuse(option, name, "is not a name of a role", write)
-
-
-def check_path(option: str, path: str) -> None:
-    """Refuse what IAM would refuse as the path of a role.
-
-    :raises AnsibleAWSError: names the option, the value and what to write
-    """
-    if re.fullmatch(r"/|/[\x21-\x7e]+/", path) and "//" not in path and len(path) <= 512:
-        return
-    write = "Write a path of at most 512 characters that begins and ends with a slash, for example /kubestrap/"
-    refuse(option, path, "is not a path of IAM", write)
-
-
-def check_policy_arn(option: str, arn: str) -> None:
-    """Refuse what is not the ARN of a managed policy.
-
-    :raises AnsibleAWSError: names the option, the value and what to write
-    """
-    if not re.fullmatch(r"arn:[\w-]+:iam::(\d{12}|aws):policy/\S+", arn, re.ASCII):
-        write = "Write the whole ARN, for example arn:aws:iam::222222222222:policy/boundary"
-        refuse(option, arn, "is not the ARN of a managed policy", write)

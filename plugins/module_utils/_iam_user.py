@@ -32,11 +32,6 @@ INACTIVE_TAG = "kubestrap.aws/access-key-inactive-since"
 User = dict[str, t.Any]
 
 
-def user_arn(partition: str, account_id: str, path: str, name: str) -> str:
-    """The ARN of a user, which follows from its account, path and name."""
-    return f"arn:{partition}:iam::{account_id}:user{path}{name}"
-
-
 def read(
     connection: AwsConnection, name: str, policy_names: t.Collection[str] = (), all_names: bool = False
 ) -> User | None:

@@ -10,14 +10,13 @@ Pure: no call, no clock. Reading is in ``_iam_user``, which key has its turn in 
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 from datetime import datetime
 
-from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
 from ._access_key_rotation import CREATE, DEACTIVATE, DELETE, NOT_YET, Step, decide, follow, look_ahead
+from ._iam_principal import delete_policy, plan_boundary, put_policies
 from ._iam_user import INACTIVE_TAG, User, describe_key, inactive_tag, keys_of
 from ._iam_user_settings import Settings
 from ._identifiers import refuse
@@ -44,7 +43,7 @@ def plan_present(name: str, arn: str, current: User | None, settings: Settings, 
     else:
         _refuse_foreign(name, current, settings)
         after = dict(current)
-        changes = _plan_boundary(name, current, settings, after)
+        changes = plan_boundary("user", name, settings.permissions_boundary, current, after)
         changes += _plan_policies(name, current, settings, after)
     keys = keys_of(current)
     steps = decide(name, keys, settings.known_access_key_id or "", settings.rules, now)
@@ -178,34 +177,14 @@ def _plan_new(name: str, arn: str, settings: Settings) -> tuple[list[Change], Us
     return [create, *_plan_policies(name, dict(after), settings, after)], after
 
 
-def _plan_boundary(name: str, current: User, settings: Settings, after: User) -> list[Change]:
-    boundary = settings.permissions_boundary
-    if boundary is None or boundary == current["permissions_boundary"]:
-        return []
-    after["permissions_boundary"] = boundary
-    if not boundary:
-        summary = f"remove the permissions boundary of the user {name}"
-        return [Change(summary, "iam", "delete_user_permissions_boundary", {"UserName": name})]
-    params = {"UserName": name, "PermissionsBoundary": boundary}
-    return [Change(f"set the permissions boundary of the user {name}", "iam", "put_user_permissions_boundary", params)]
-
-
 def _plan_policies(name: str, current: User, settings: Settings, after: User) -> list[Change]:
-    changes = []
     wanted, inline = settings.documents, dict(current["inline_policies"])
-    # Strangers first: all inline policies of a user share one small quota.
-    for policy in [policy for policy in current.get("inline_policy_names", []) if policy not in wanted]:
+    strangers = [policy for policy in current.get("inline_policy_names", []) if policy not in wanted]
+    for policy in strangers:
         inline.pop(policy, None)
-        params = {"UserName": name, "PolicyName": policy}
-        summary = f"delete the inline policy {policy} of the user {name}"
-        changes.append(Change(summary, "iam", "delete_user_policy", params, done_codes=("NoSuchEntity",)))
-    for policy, document in wanted.items():
-        if policy in inline and not compare_policies(inline[policy], document):
-            continue
-        inline[policy] = document
-        params = {"UserName": name, "PolicyName": policy, "PolicyDocument": json.dumps(document)}
-        changes.append(Change(f"put the inline policy {policy} of the user {name}", "iam", "put_user_policy", params))
-    after["inline_policies"] = inline
+    changes, after["inline_policies"] = put_policies("user", name, inline, wanted)
+    # Strangers go first: all inline policies of a user share one small quota.
+    changes = [*(delete_policy("user", name, policy) for policy in strangers), *changes]
     if settings.exclusive:
         after["inline_policy_names"] = sorted(wanted)
     return changes

@@ -10,15 +10,13 @@ Limits: IAM user guide, "IAM and AWS STS quotas"; CreateUser in the IAM API refe
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 from datetime import timedelta
 
 from . import policies
 from ._access_key_rotation import Rules
-from ._iam_role_settings import check_path, check_policy_arn
+from ._iam_principal import check_path, check_policy_arn, check_policy_names, check_principal_name, documents_of
 from ._identifiers import refuse
-from ._statements import parse_document
 
 # Ten years, and one: more is a typing error.
 _MOST_DAYS, _MOST_HOURS = 3650, 24 * 365
@@ -52,9 +50,7 @@ class Settings:
 
         :raises AnsibleAWSError: one is no policy document
         """
-        return {
-            name: parse_document("inline_policies", name, text) for name, text in (self.inline_policies or {}).items()
-        }
+        return documents_of(self.inline_policies)
 
     @property
     def exclusive(self) -> bool:
@@ -72,7 +68,7 @@ class Settings:
 
         :raises AnsibleAWSError: names the option, the value and what to write
         """
-        check_user_name("user_name", name)
+        check_principal_name("user", "user_name", name)
         if self.path is not None:
             check_path("path", self.path)
         if self.permissions_boundary:
@@ -86,10 +82,7 @@ class Settings:
 
     def _check_inline_policies(self) -> None:
         documents = self.documents
-        for policy in documents:
-            if not re.fullmatch(r"[\w+=,.@-]{1,128}", policy, re.ASCII):
-                write = "Write 1 to 128 letters, digits or characters of _+=,.@-"
-                refuse("inline_policies", policy, "is not a name of a policy", write)
+        check_policy_names(documents)
         total = sum(policies.size(document) for document in documents.values())
         if total > policies.USER_INLINE_POLICIES_SIZE:
             refuse(
@@ -100,15 +93,3 @@ class Settings:
                 "Shorten them, for example by fewer prefixes, or let the workload take a role, which may have "
                 f"{policies.ROLE_INLINE_POLICIES_SIZE}",
             )
-
-
-def check_user_name(option: str, name: str) -> None:
-    """Refuse what IAM would refuse as the name of a user.
-
-    :raises AnsibleAWSError: names the option, the value and what to write
-    """
-    if len(name) > 64:
-        refuse(option, name, f"has {len(name)} characters; IAM allows 64", "Write a shorter name")
-    if not re.fullmatch(r"[\w+=,.@-]+", name, re.ASCII):
-        write = "Write 1 to 64 letters, digits or characters of _+=,.@- (a path goes into its own option)"
-        refuse(option, name, "is not a name of a user", write)

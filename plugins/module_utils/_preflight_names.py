@@ -14,7 +14,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ._athena_workgroup import check_workgroup_name
 from ._cur_report import check_report_name, check_report_prefix
 from ._glue_table import check_glue_name
-from ._iam_role_settings import check_path, check_role_name
+from ._iam_principal import check_path, check_principal_name
 from ._identifiers import check_account_id
 from ._kubernetes_names import RULES, check_kubernetes_name
 
@@ -23,7 +23,7 @@ _CHECKS: dict[str, t.Callable[[str, str], None]] = {
     "report_prefix": check_report_prefix,
     "workgroup": check_workgroup_name,
     "glue": check_glue_name,
-    "iam_role": check_role_name,
+    "iam_role": functools.partial(check_principal_name, "role"),
     "iam_path": check_path,
     **{kind: functools.partial(check_kubernetes_name, kind=kind) for kind in RULES},
 }

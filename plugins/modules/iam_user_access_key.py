@@ -288,7 +288,8 @@ changes:
 
 from datetime import UTC, datetime
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user import read, read_to_delete, user_arn
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user import read, read_to_delete
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_plan import outcome, plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
@@ -335,7 +336,7 @@ def main():
         if current:
             arn = current["arn"]
         else:
-            arn = user_arn(connection.partition, module.account_id, settings.path or "/", name)
+            arn = principal_arn("user", connection.partition, module.account_id, settings.path or "/", name)
         return plan_present(name, arn, current, settings, now)
 
     module.manage(

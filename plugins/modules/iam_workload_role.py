@@ -263,7 +263,8 @@ changes:
   sample: ["update the trust policy of the role example-reader"]
 """
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role import read, read_to_delete, role_arn
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role import read, read_to_delete
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_plan import plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_settings import Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
@@ -323,7 +324,7 @@ def main():
         if current:
             arn = current["arn"]
         else:
-            arn = role_arn(connection.partition, module.account_id, settings.path or "/", name)
+            arn = principal_arn("role", connection.partition, module.account_id, settings.path or "/", name)
         return plan_present(name, arn, current, settings, params["wait"])
 
     attached = settings.managed_policy_arns is not None

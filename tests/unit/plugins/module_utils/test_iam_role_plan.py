@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils import trust
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role import role_arn
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_plan import plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_settings import Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._plan import Plan
@@ -69,11 +68,6 @@ def calls(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
                 params[key] = json.loads(params[key])
         made.append((change.method, params))
     return made
-
-
-def test_the_arn() -> None:
-    assert role_arn("aws-cn", "222222222222", "/a/b/", "reader") == "arn:aws-cn:iam::222222222222:role/a/b/reader"
-    assert role_arn("aws", "222222222222", "/", "reader") == ARN
 
 
 def test_from_nothing_with_the_least() -> None:

@@ -22,7 +22,6 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user import (
     keys_of,
     read,
     read_to_delete,
-    user_arn,
 )
 
 DOCUMENT = {"Version": "2012-10-17", "Statement": []}
@@ -80,11 +79,6 @@ def answer(connection: AwsConnection, answers: dict[str, Any]) -> list[str]:
 class _Response:
     def __init__(self, status_code: int) -> None:
         self.status_code = status_code
-
-
-def test_the_arn() -> None:
-    assert user_arn("aws-cn", "222222222222", "/a/b/", "thanos") == "arn:aws-cn:iam::222222222222:user/a/b/thanos"
-    assert user_arn("aws", "222222222222", "/", "thanos") == READ["arn"]
 
 
 def test_a_user_without_anything(connection: AwsConnection) -> None:

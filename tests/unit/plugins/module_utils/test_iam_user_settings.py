@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils._access_key_rotation import Rules
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings, check_user_name
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
 
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 
@@ -60,15 +60,6 @@ def test_bad_input(settings: dict[str, Any], says: str) -> None:
 
 def test_the_quota_can_be_used_up() -> None:
     Settings(inline_policies={"one": of_size(1048), "two": of_size(1000)}).check("thanos")
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [("x" * 65, "has 65 characters; IAM allows 64"), ("a/b", "is not a name of a user"), ("", "is not a name of a")],
-)
-def test_bad_names(name: str, says: str) -> None:
-    with pytest.raises(AnsibleAWSError, match=says):
-        check_user_name("user_name", name)
 
 
 def test_when_a_key_has_its_turn() -> None:
