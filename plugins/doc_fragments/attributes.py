@@ -6,10 +6,10 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes that all modules of the collection share."""
+    """Attributes that modules of the collection share."""
 
-    # A module that manages something: fragment kubestrap.aws.attributes
-    DOCUMENTATION = r"""
+    # A module that manages something outside of AWS: fragment kubestrap.aws.attributes.plain
+    PLAIN = r"""
 options: {}
 attributes:
   check_mode:
@@ -21,15 +21,10 @@ attributes:
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
-  action_group:
-    description: Use C(group/kubestrap.aws.aws) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - kubestrap.aws.aws
 """
 
-    # A module that only reads: fragment kubestrap.aws.attributes.info
-    INFO = r"""
+    # A module that only reads, outside of AWS: fragment kubestrap.aws.attributes.plain_info
+    PLAIN_INFO = r"""
 options: {}
 attributes:
   check_mode:
@@ -45,9 +40,26 @@ attributes:
     support: full
     details:
       - This module does not modify state.
-  action_group:
+"""
+
+    # Beside it, where an action plugin does the work: fragment kubestrap.aws.attributes.action
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+"""
+
+    _GROUP = r"""  action_group:
     description: Use C(group/kubestrap.aws.aws) in C(module_defaults) to set defaults for this module.
     support: full
     membership:
       - kubestrap.aws.aws
 """
+
+    # A module that manages something in AWS: fragment kubestrap.aws.attributes
+    DOCUMENTATION = PLAIN + _GROUP
+
+    # A module that only reads, with an AWS connection: fragment kubestrap.aws.attributes.info
+    INFO = PLAIN_INFO + _GROUP

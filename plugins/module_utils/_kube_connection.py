@@ -32,6 +32,21 @@ KUBERNETES_RULES: dict[str, t.Any] = {
 }
 
 
+def kube_for(params: t.Mapping[str, t.Any], principal: t.Callable[[], str | None] | None = None) -> KubeApi:
+    """The API server that the task names.
+
+    :param params: values of the arguments above
+    :param principal: who the token most likely stands for; asked only for the text of an error
+    :raises KubeError: it cannot be used
+    """
+    texts: dict[str, t.Any] = {"cluster_name": params["cluster_name"]}
+    if principal:
+        texts["principal"] = principal
+    if params["host"]:
+        return KubeApi(params["host"], params["api_key"], params["ca_cert"], **texts)
+    return KubeApi.from_kubeconfig(params["kubeconfig"], params["context"], **texts)
+
+
 def kube_of(module: t.Any) -> KubeApi:
     """The API server that the task names; ends the module when it cannot be used.
 
@@ -39,17 +54,12 @@ def kube_of(module: t.Any) -> KubeApi:
     """
 
     def principal() -> str | None:
-        # Who the token most likely stands for; asked only for the text of an error.
         try:
             return principal_of(module.connection.caller["arn"])
         except (BotoCoreError, ClientError):
             return None
 
-    params = module.params
-    texts: dict[str, t.Any] = {"principal": principal, "cluster_name": params["cluster_name"]}
     try:
-        if params["host"]:
-            return KubeApi(params["host"], params["api_key"], params["ca_cert"], **texts)
-        return KubeApi.from_kubeconfig(params["kubeconfig"], params["context"], **texts)
+        return kube_for(module.params, principal)
     except KubeError as e:
         module.fail_json(msg=str(e))

@@ -22,30 +22,6 @@ description:
 author:
   - Contributors to kubestrap.aws (@kubestrap)
 options:
-  host:
-    description:
-      - URL of the API server. Either this with O(api_key), or O(kubeconfig). With O(url) it may be left out; then no log is read.
-    type: str
-  api_key:
-    description:
-      - Token for the API server, such as the lookup P(kubestrap.aws.eks_token#lookup) makes. It has to live as long as the task waits.
-    type: str
-  ca_cert:
-    description:
-      - File with the certificate authority of the API server.
-    type: path
-  kubeconfig:
-    description:
-      - A kubeconfig file, for clusters that are reached in another way.
-    type: path
-  context:
-    description:
-      - Context in O(kubeconfig).
-    type: str
-  cluster_name:
-    description:
-      - Name of the EKS cluster; it makes messages clearer.
-    type: str
   generation:
     description:
       - What is running, Kubecost by the generation of its chart, or OpenCost. Labels, container and port of the pods follow from it.
@@ -102,26 +78,15 @@ options:
     type: int
     default: 600
 attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
   async:
     description: Supports being used with the C(async) keyword.
     support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: N/A
-    details:
-      - This module does not modify state.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    support: full
-    details:
-      - This module does not modify state.
+extends_documentation_fragment:
+  - kubestrap.aws.attributes.action
+  - kubestrap.aws.attributes.plain_info
+  - kubestrap.aws.kubernetes
 notes:
+  - With O(url) the API server may be left out; then no log is read. O(api_key) has to live as long as the task waits.
   - In the cluster it takes the verbs C(list) on C(pods), C(get) on C(pods/log), and C(get) and C(create) on C(pods/portforward).
   - Port-forward is answered by the kubelet. The API server's proxy is not used, because on EKS it often has no way to the pods.
 requirements:
@@ -275,7 +240,12 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._cloud_cost_read imp
     look,
 )
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import check_account_id, refuse
-from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeApi, KubeError
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
+    KUBERNETES_ARGUMENTS,
+    KUBERNETES_RULES,
+    kube_for,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
 
 # Between two looks of one start of the module. The action plugin starts it anew for each look.
@@ -295,12 +265,7 @@ SHOWN = (
 )
 
 ARGUMENTS = dict(
-    host=dict(type="str"),
-    api_key=dict(type="str", no_log=True),
-    ca_cert=dict(type="path"),
-    kubeconfig=dict(type="path"),
-    context=dict(type="str"),
-    cluster_name=dict(type="str"),
+    **KUBERNETES_ARGUMENTS,
     generation=dict(type="str", choices=list(PRODUCTS), default="3"),
     namespace=dict(type="str", default="kubecost"),
     label_selectors=dict(type="list", elements="str", default=[]),
@@ -364,10 +329,8 @@ def source_of(params):
     """
     product = PRODUCTS[params["generation"]]
     kube = client = None
-    if params["host"]:
-        kube = KubeApi(params["host"], params["api_key"], params["ca_cert"], cluster_name=params["cluster_name"])
-    elif params["kubeconfig"]:
-        kube = KubeApi.from_kubeconfig(params["kubeconfig"], params["context"], cluster_name=params["cluster_name"])
+    if params["host"] or params["kubeconfig"]:
+        kube = kube_for(params)
     if kube and not params["url"] and product.port:
         client = client_of(params)
     return Source(
@@ -442,9 +405,9 @@ def main():
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
         required_one_of=[("host", "kubeconfig", "url")],
-        mutually_exclusive=[("host", "kubeconfig")],
-        required_together=[("host", "api_key")],
-        required_by={"context": ("kubeconfig",), "url_ca_cert": ("url",), "url_headers": ("url",)},
+        mutually_exclusive=KUBERNETES_RULES["mutually_exclusive"],
+        required_together=KUBERNETES_RULES["required_together"],
+        required_by={**KUBERNETES_RULES["required_by"], "url_ca_cert": ("url",), "url_headers": ("url",)},
     )
     try:
         check(module.params)

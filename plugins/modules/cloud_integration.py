@@ -26,26 +26,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  host:
-    description:
-      - URL of the API server. Either this with O(api_key), or O(kubeconfig).
-    type: str
-  api_key:
-    description:
-      - Token for the API server, such as the lookup P(kubestrap.aws.eks_token#lookup) makes.
-    type: str
-  ca_cert:
-    description:
-      - File with the certificate authority of the API server.
-    type: path
-  kubeconfig:
-    description:
-      - A kubeconfig file, for clusters that are reached in another way.
-    type: path
-  context:
-    description:
-      - Context in O(kubeconfig).
-    type: str
   namespace:
     description:
       - Namespace of the workload. It is made when it is missing.
@@ -106,24 +86,17 @@ options:
           - Helm release that makes it, with O(service_account.created_by=chart). Leave it out where Helm does not install the chart.
         type: str
 attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: full
     details:
       - Entries and fields that differ are shown by name. No value is shown.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    support: full
+extends_documentation_fragment:
+  - kubestrap.aws.attributes.plain
+  - kubestrap.aws.kubernetes
 notes:
   - In the cluster it takes the verbs C(get), C(create), C(patch) and C(delete) on C(secrets) and C(serviceaccounts), C(get) and C(create) on
     C(namespaces). Without C(get) on C(namespaces) the namespace has to be there.
   - A Secret that this module made has the label C(app.kubernetes.io/managed-by=kubestrap.aws). Which entries it made is in the Secret's annotation
     C(kubestrap.aws/cloud-integration), by account and bucket.
-requirements:
-  - kubernetes (only with O(kubeconfig))
 seealso:
   - plugin: kubestrap.aws.cloud_integration
     plugin_type: filter
@@ -200,7 +173,12 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._integration_objects
     plan_absent,
     read,
 )
-from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeApi, KubeError
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
+    KUBERNETES_ARGUMENTS,
+    KUBERNETES_RULES,
+    kube_for,
+)
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
 from ansible_collections.kubestrap.aws.plugins.module_utils.cloud_integration import build
 
@@ -212,11 +190,7 @@ ACCOUNT = dict(
 )
 ARGUMENTS = dict(
     state=dict(type="str", choices=["present", "absent"], default="present"),
-    host=dict(type="str"),
-    api_key=dict(type="str", no_log=True),
-    ca_cert=dict(type="path"),
-    kubeconfig=dict(type="path"),
-    context=dict(type="str"),
+    **KUBERNETES_ARGUMENTS,
     namespace=dict(type="str", required=True),
     secret=dict(type="str", default="cloud-integration", no_log=False),
     key=dict(type="str", default="cloud-integration.json", no_log=False),
@@ -259,10 +233,7 @@ def wanted_of(params):
 def run(params, check_mode):
     """What the module returns."""
     wanted = wanted_of(params)
-    if params["host"]:
-        kube = KubeApi(params["host"], params["api_key"], params["ca_cert"])
-    else:
-        kube = KubeApi.from_kubeconfig(params["kubeconfig"], params["context"])
+    kube = kube_for(params)
     present = params["state"] == "present"
     planned = (plan if present else plan_absent)(read(kube, wanted), wanted)
     if not check_mode:
@@ -281,10 +252,7 @@ def main():
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
-        required_one_of=[("host", "kubeconfig")],
-        mutually_exclusive=[("host", "kubeconfig")],
-        required_together=[("host", "api_key")],
-        required_by={"context": ("kubeconfig",)},
+        **KUBERNETES_RULES,
     )
     try:
         result = run(module.params, module.check_mode)

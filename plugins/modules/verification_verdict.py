@@ -26,23 +26,9 @@ options:
     type: str
     choices: [fits, pending, differs, denied]
     required: true
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: N/A
-    details:
-      - This action does not modify state.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    support: full
-    details:
-      - This action does not modify state.
+extends_documentation_fragment:
+  - kubestrap.aws.attributes.action
+  - kubestrap.aws.attributes.plain_info
 seealso:
   - plugin: kubestrap.aws.verification_document
     plugin_type: filter

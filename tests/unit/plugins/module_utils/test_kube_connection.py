@@ -11,9 +11,11 @@ from typing import Any, NoReturn
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
     KUBERNETES_ARGUMENTS,
     KUBERNETES_RULES,
+    kube_for,
     kube_of,
 )
 
@@ -31,6 +33,13 @@ class Module:
 def test_the_host_that_is_given() -> None:
     kube = kube_of(Module(host="https://demo.example/", api_key="k8s-aws-v1.dGVzdA"))
     assert kube.host == "https://demo.example"
+
+
+def test_a_module_without_an_aws_connection(tmp_path: Path) -> None:
+    params = Module(host="https://demo.example", api_key="x").params
+    assert kube_for(params).host == "https://demo.example"
+    with pytest.raises(KubeError, match=r"none\.pem cannot be read"):
+        kube_for({**params, "ca_cert": str(tmp_path / "none.pem")})
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
