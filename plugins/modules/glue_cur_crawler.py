@@ -184,18 +184,18 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._cur_crawler import 
     read,
     shape,
 )
-from ansible_collections.kubestrap.aws.plugins.module_utils._cur_report import check_report_name, check_report_prefix
 from ansible_collections.kubestrap.aws.plugins.module_utils._glue_existing import described
-from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
-    ReportPlace,
-    TableId,
-    check_glue_name,
-    delivery_of,
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_options import (
+    check_region,
+    check_report,
+    check_table,
+    place_of,
+    table_of,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import delivery_of
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
 from ansible_collections.kubestrap.aws.plugins.module_utils._plan import apply
-from ansible_collections.kubestrap.aws.plugins.module_utils._s3_names import check_bucket_name
 
 
 def main():
@@ -220,26 +220,21 @@ def main():
 def check(module: KubestrapAWSModule) -> None:
     """Refuse what AWS would refuse or would make no sense, before a call is made."""
     params = module.params
-    check_bucket_name("report_bucket", params["report_bucket"])
-    check_report_prefix("report_prefix", params["report_prefix"])
-    check_report_name("report_name", params["report_name"])
-    check_glue_name("database", params["database"])
-    check_glue_name("table", params["table"])
+    check_report(params)
+    check_table(params)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", params["stack_name"]):
         write = "Use letters, digits and '-', beginning with a letter"
         refuse("stack_name", params["stack_name"], "is not the name of a CloudFormation stack", write)
     if params["wait_timeout"] < 0:
         refuse("wait_timeout", params["wait_timeout"], "is less than nothing", "Write seconds, for example 300")
-    if not module.connection.region:
-        refuse("region", None, "is not a region", "Set the region of bucket and table, for example eu-west-1")
+    check_region(module.connection.region)
 
 
 def work(module: KubestrapAWSModule) -> dict[str, t.Any]:
     """Look, run the crawler when it has to, and look again."""
     params, connection = module.params, module.connection
-    place = ReportPlace(params["report_bucket"], params["report_prefix"], params["report_name"])
-    region = str(connection.region)
-    target = TableId(params["database"], params["table"], region, module.account_id, connection.partition)
+    place = place_of(params)
+    target = table_of(params, connection.region, module.account_id, connection.partition)
     today = datetime.datetime.now(datetime.UTC).date()
 
     def look() -> Found:

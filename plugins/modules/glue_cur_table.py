@@ -238,14 +238,14 @@ changes:
 
 import datetime
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._cur_report import check_report_name, check_report_prefix
-from ansible_collections.kubestrap.aws.plugins.module_utils._glue_projection import check_first_year
-from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
-    ReportPlace,
-    TableId,
-    check_glue_name,
-    read,
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_options import (
+    check_report,
+    check_table,
+    place_of,
+    table_of,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_projection import check_first_year
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import read
 from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table_plan import (
     Settings,
     plan_absent,
@@ -255,7 +255,6 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table_plan imp
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
 from ansible_collections.kubestrap.aws.plugins.module_utils._plan import Plan
-from ansible_collections.kubestrap.aws.plugins.module_utils._s3_names import check_bucket_name
 
 
 def main():
@@ -282,10 +281,10 @@ def main():
     params = module.params
     today = datetime.datetime.now(datetime.UTC).date()
     module.guard(lambda: check(params, today.year))
-    target = module.guard(lambda: table_id(module))
     connection = module.connection
+    target = module.guard(lambda: table_of(params, connection.region, module.account_id, connection.partition))
     present = params["state"] == "present"
-    place = ReportPlace(params["report_bucket"], params["report_prefix"], params["report_name"])
+    place = place_of(params)
     followed = place if present and params["follow_delivery"] else None
     seen = []
 
@@ -310,25 +309,13 @@ def main():
 
 def check(params, this_year: int) -> None:
     """Refuse what AWS would refuse or would make no sense, before a call is made."""
-    for option in ("database", "table"):
-        check_glue_name(option, params[option])
+    check_table(params)
     if params["state"] == "present":
-        check_bucket_name("report_bucket", params["report_bucket"])
-        check_report_prefix("report_prefix", params["report_prefix"])
-        check_report_name("report_name", params["report_name"])
+        check_report(params)
         check_first_year("first_year", params["first_year"], this_year)
         if params["partitions"] == "registered" and not params["follow_delivery"]:
             problem = "needs to know what AWS has delivered, which follow_delivery false does not read"
             refuse("partitions", "registered", problem, "Set follow_delivery to true")
-
-
-def table_id(module: KubestrapAWSModule) -> TableId:
-    """The table that the task names."""
-    region = module.connection.region
-    if not region:
-        refuse("region", region, "is not a region", "Set the region of bucket and table, for example eu-west-1")
-    names = (module.params["database"], module.params["table"])
-    return TableId(*names, region, module.account_id, module.connection.partition)
 
 
 if __name__ == "__main__":

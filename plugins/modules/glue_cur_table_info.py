@@ -174,21 +174,20 @@ delivery:
 import datetime
 import typing as t
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._cur_report import check_report_name, check_report_prefix
 from ansible_collections.kubestrap.aws.plugins.module_utils._glue_existing import (
     described,
     read_existing,
 )
-from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import (
-    ReportPlace,
-    TableId,
-    check_glue_name,
-    delivery_of,
-    read_tables,
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_options import (
+    check_region,
+    check_report,
+    check_table,
+    place_of,
+    table_of,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._glue_table import delivery_of, read_tables
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
-from ansible_collections.kubestrap.aws.plugins.module_utils._s3_names import check_bucket_name
 
 
 def main():
@@ -211,19 +210,14 @@ def look(module: KubestrapAWSModule) -> dict[str, t.Any]:
     """What the task asks for: the tables, and the delivery of the report."""
     params = module.params
     database, table, report = params["database"], params["table"], params["report_name"]
-    check_glue_name("database", database)
-    if table is not None:
-        check_glue_name("table", table)
+    check_table(params)
     if report is not None:
-        check_bucket_name("report_bucket", params["report_bucket"])
-        check_report_prefix("report_prefix", params["report_prefix"])
-        check_report_name("report_name", report)
-    if not module.connection.region:
-        refuse("region", None, "is not a region", "Set the region of the table, for example eu-west-1")
+        check_report(params)
+    check_region(module.connection.region)
     if report is None:
         return {"glue_cur_tables": read_tables(module.connection, module.account_id, database, table)}
-    target = TableId(database, table, module.connection.region, module.account_id, module.connection.partition)
-    place = ReportPlace(params["report_bucket"], params["report_prefix"], report)
+    target = table_of(params, module.connection.region, module.account_id, module.connection.partition)
+    place = place_of(params)
     today = datetime.datetime.now(datetime.UTC).date()
     found = read_existing(module.connection, target, place, today)
     tables = described(found, target, place, today.year)

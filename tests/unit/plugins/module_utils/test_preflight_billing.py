@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -15,26 +14,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils import _preflight_billing as billing
 from ansible_collections.kubestrap.aws.plugins.module_utils import policies
 from ansible_collections.kubestrap.aws.plugins.module_utils._athena_workgroup import shape
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import Wanted
+from unit.billing_data_wanted import wanted
 
-OURS = {"managed-by": "kubestrap.aws"}
-WANTED = Wanted(
-    region="us-east-1",
-    report_name="kubecost",
-    report_bucket="acme-cur",
-    report_prefix="cur",
-    workgroup="kubecost",
-    results_location="s3://acme-results/kubecost/",
-    role_name="kubecost-cur-access",
-    ownership_tags=OURS,
-)
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ACCOUNT = "111111111111"
-
-
-def wanted(**changes: Any) -> Wanted:
-    """What an inventory asks for: the defaults of the role, with these changes."""
-    return dataclasses.replace(WANTED, **changes)
 
 
 class Account:

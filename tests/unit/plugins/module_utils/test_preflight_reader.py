@@ -5,31 +5,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import policies, trust
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import Wanted
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_reader import judge_reader
+from unit.billing_data_wanted import OURS, wanted
 
-OURS = {"managed-by": "kubestrap.aws"}
-WANTED = Wanted(
-    region="us-east-1",
-    report_name="kubecost",
-    report_bucket="acme-cur",
-    report_prefix="cur",
-    workgroup="kubecost",
-    results_location="s3://acme-results/kubecost/",
-    role_name="kubecost-cur-access",
-    ownership_tags=OURS,
-)
 PROD, TEST = (f"arn:aws:iam::222222222222:role/kubecost-{name}" for name in ("prod", "test"))
 STRANGER = {"Sid": "Ours", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:role/x"}, "Action": "sts:AssumeRole"}
-
-
-def wanted(**changes: Any) -> Wanted:
-    """What an inventory asks for: the defaults of the role, with these changes."""
-    return dataclasses.replace(WANTED, **changes)
 
 
 def role(*statements: dict[str, Any], tags: dict[str, str] | None = None, path: str = "/") -> dict[str, Any]:

@@ -5,25 +5,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
 from ansible_collections.kubestrap.aws.plugins.module_utils._cur_report import ReportId, shape
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import Wanted
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_report import judge_report
+from unit.billing_data_wanted import wanted
 
-OURS = {"managed-by": "kubestrap.aws"}
-WANTED = Wanted(
-    region="us-east-1",
-    report_name="kubecost",
-    report_bucket="acme-cur",
-    report_prefix="cur",
-    workgroup="kubecost",
-    results_location="s3://acme-results/kubecost/",
-    role_name="kubecost-cur-access",
-    ownership_tags=OURS,
-)
 DEFINITION = {
     "TimeUnit": "DAILY",
     "Format": "Parquet",
@@ -35,11 +23,6 @@ DEFINITION = {
     "AdditionalArtifacts": ["ATHENA"],
     "ReportVersioning": "OVERWRITE_REPORT",
 }
-
-
-def wanted(**changes: Any) -> Wanted:
-    """What an inventory asks for: the defaults of the role, with these changes."""
-    return dataclasses.replace(WANTED, **changes)
 
 
 def report(name: str = "kubecost", **members: Any) -> dict[str, Any]:

@@ -5,32 +5,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
 from ansible_collections.kubestrap.aws.plugins.module_utils._athena_workgroup import shape
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import Wanted
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_workgroup import judge_workgroup
+from unit.billing_data_wanted import OURS, wanted
 
-OURS = {"managed-by": "kubestrap.aws"}
-WANTED = Wanted(
-    region="us-east-1",
-    report_name="kubecost",
-    report_bucket="acme-cur",
-    report_prefix="cur",
-    workgroup="kubecost",
-    results_location="s3://acme-results/kubecost/",
-    role_name="kubecost-cur-access",
-    ownership_tags=OURS,
-)
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 THEIRS = {"OutputLocation": "s3://theirs/athena/"}
-
-
-def wanted(**changes: Any) -> Wanted:
-    """What an inventory asks for: the defaults of the role, with these changes."""
-    return dataclasses.replace(WANTED, **changes)
 
 
 def workgroup(name: str = "kubecost", tags: dict[str, str] | None = None, **configuration: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,19 +36,10 @@ GOOD = {
 }
 
 
-def module(region: str | None) -> Any:
-    """A module with good input in this region."""
-    connection = SimpleNamespace(region=region, partition="aws")
-    return SimpleNamespace(params=GOOD, connection=connection, account_id="111111111111")
-
-
 def test_good_input() -> None:
     glue_cur_table.check(GOOD, 2026)
     glue_cur_table.check({**GOOD, "first_year": 2026}, 2026)
     glue_cur_table.check({**dict.fromkeys(GOOD), "database": "a", "table": "b", "state": "absent"}, 2026)
-    assert glue_cur_table.table_id(module("eu-west-1")) == TableId(
-        "athenacurcfn_kubecost", "kubecost", "eu-west-1", "111111111111", "aws"
-    )
 
 
 @pytest.mark.parametrize(
@@ -74,11 +64,6 @@ def test_what_is_not_read_cannot_be_registered() -> None:
     glue_cur_table.check({**GOOD, "partitions": "registered"}, 2026)
     with pytest.raises(AnsibleAWSError, match="Set follow_delivery to true"):
         glue_cur_table.check({**GOOD, "partitions": "registered", "follow_delivery": False}, 2026)
-
-
-def test_a_region_is_needed() -> None:
-    with pytest.raises(AnsibleAWSError, match="Set the region of bucket and table"):
-        glue_cur_table.table_id(module(None))
 
 
 def test_the_documentation_shows_what_is_returned() -> None:
