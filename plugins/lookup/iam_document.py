@@ -27,6 +27,12 @@ options:
       - V(account_tags), for the payer role, reads the accounts of the organisation and their tags. Takes nothing.
       - V(billing_report_delivery), for the policy of the report bucket, lets AWS Billing deliver. Takes O(bucket), O(account_id), O(partition).
       - V(billing_report_key), for the policy of the report bucket's customer key, lets AWS Billing use it. Takes O(account_id).
+      - V(object_storage_workload), for the role or user of a workload that keeps objects in a bucket (Thanos, Kubecost's federated storage).
+        Takes O(bucket), O(partition), and may take O(prefix), O(key_arn), O(put_object_acl) and O(region).
+      - V(object_storage_sharing), for the policy of such a bucket, lets named roles of other accounts use it.
+        Takes O(bucket), O(partition), O(role_arns), and may take O(prefixes), O(put_object_acl) and O(account_id).
+      - V(object_storage_key), for the policy of the customer key of such a bucket, lets roles use the key through S3.
+        Takes O(role_arns), O(region).
       - V(tls_only), for the policy of any bucket, refuses calls without TLS. Takes O(bucket), O(partition).
       - V(irsa_trust) is the trust of a role that ServiceAccounts take. Takes O(oidc_provider_arn), O(issuer), O(subjects), and may take O(audience).
       - V(workload_role_trust) is the trust of a role that other roles take. Takes O(role_arns).
@@ -49,10 +55,12 @@ options:
     description: Partition of all ARNs, such as V(aws), V(aws-cn) or V(aws-us-gov).
     type: str
   region:
-    description: Region of workgroup, database and table.
+    description: Region of workgroup, database and table; of the object storage documents, region of the bucket and its key.
     type: str
   account_id:
-    description: The payer account, 12 digits in quotes.
+    description:
+      - The payer account, 12 digits in quotes.
+      - Of V(object_storage_sharing) the account of the bucket. With it all principals of other accounts but O(role_arns) are refused.
     type: str
   report_bucket:
     description: Bucket that AWS delivers the report to.
@@ -87,8 +95,8 @@ options:
     type: str
   role_arns:
     description:
-      - ARNs of the roles that are taken (V(assume_role), V(billing_data_workload)) or that may take the role
-        (V(workload_role_trust), with V(*) in their names where wanted).
+      - ARNs of the roles that are taken (V(assume_role), V(billing_data_workload)), that may take the role (V(workload_role_trust)),
+        or that may use bucket or key (V(object_storage_sharing), V(object_storage_key)). Those of the last three may have V(*) in their names.
     type: list
     elements: str
   reader_statements:
@@ -96,8 +104,20 @@ options:
     type: list
     elements: list
   bucket:
-    description: Name of the bucket that gets the policy.
+    description: Name of the bucket that gets the policy, or that the workload uses.
     type: str
+  prefix:
+    description: Folder of the workload in the bucket; nothing else can be listed, read or written. Without it the whole bucket.
+    type: str
+  prefixes:
+    description: Role to its own folder in the bucket. A role that is not there may use the whole bucket.
+    type: dict
+  key_arn:
+    description: ARN of the customer key of the bucket, where it has one.
+    type: str
+  put_object_acl:
+    description: Whether the workload sends C(X-Amz-Acl) with its uploads.
+    type: bool
   oidc_provider_arn:
     description: ARN of the cluster's OpenID Connect provider in the account of the role.
     type: str
@@ -179,6 +199,11 @@ EXAMPLES = r"""
   vars:
     issuer: https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF
 
+- name: Show what the role of Thanos may do
+  ansible.builtin.debug:
+    msg: >-
+      {{ lookup('kubestrap.aws.iam_document', 'object_storage_workload', partition='aws', bucket='acme-thanos', prefix='prod-eu') }}
+
 - name: Show what whoever runs the cluster's half of the playbook kubecost has to be allowed
   ansible.builtin.debug:
     msg: >-
@@ -201,9 +226,10 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
+from ansible_collections.kubestrap.aws.plugins.module_utils.storage_policies import STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.trust import TRUSTS
 
-DOCUMENTS = {**POLICIES, **OPERATOR_POLICIES, **TRUSTS}
+DOCUMENTS = {**POLICIES, **STORAGE_POLICIES, **OPERATOR_POLICIES, **TRUSTS}
 
 
 class LookupModule(LookupBase):

@@ -141,6 +141,14 @@ class AwsConnection:
         other.__dict__.pop("caller", None)
         return other
 
+    def with_endpoint(self, endpoint_url: str) -> AwsConnection:
+        """A connection with the same credentials and settings, whose clients call this URL."""
+        other = copy.copy(self)
+        other.session = self.session
+        other._endpoint_url = endpoint_url
+        other._clients = {}
+        return other
+
     @functools.cached_property
     def caller(self) -> dict[str, str]:
         """``account``, ``arn`` and ``partition`` of the caller (STS GetCallerIdentity, one call per task)."""

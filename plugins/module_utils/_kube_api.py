@@ -242,6 +242,14 @@ class KubeApi:
         )
 
 
+def answer_or_error(read: t.Callable[[], t.Any]) -> t.Any:
+    """What the read returns, or the ``KubeError`` that it raises: of reads side by side one does not hide the others."""
+    try:
+        return read()
+    except KubeError as e:
+        return e
+
+
 def principal_of(arn: str) -> str:
     """The IAM principal that an access entry has to name: of a session the role (its path is not in the session)."""
     found = re.fullmatch(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.+", arn)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 import typing as t
 
 from ._athena_query import Query, run_query
 from ._connection import AwsConnection
 from ._identifiers import refuse
-from ._kube_api import METADATA_ONLY, KubeApi, KubeError
+from ._kube_api import METADATA_ONLY, KubeApi, KubeError, answer_or_error
 from ._plan import gather
 from ._probe_billing import Athena, lacks_right, probe_sql, query_link, table_link
-from ._probe_identity import Patience, mint_token, read_role, take_payer_role, take_role, trust_link
-from ._probe_links import FAILED, PENDING, Link, arranged, awaiting, failed, in_check_mode, sentence, skipped, verdict
+from ._probe_identity import Patience, check_role_arn, check_ways, mint_token, read_role, take_own_role, take_payer_role
+from ._probe_links import FAILED, PENDING, Link, arranged, awaiting, failed, in_check_mode, skipped, unreached, verdict
 from ._probe_refusals import call_refused
-from ._probe_trust import claims_of
 from ._probe_workload import pods_link, release_link, secret_link, service_account_link
 from ._regions import check_region
 
@@ -31,9 +29,6 @@ except ImportError:
 
 
 _QUERY_SECONDS = 120  # a row of one partition takes two or three; a busy workgroup queues
-
-_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+")
-
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
@@ -73,13 +68,9 @@ def check_claim(claim: Claim, host: str | None = None) -> None:
     :raises AnsibleAWSError: names option, value and what to write
     """
     for option, arn in (("role_arn", claim.role_arn), ("assume_role_arn", claim.assume_role_arn)):
-        if arn is not None and not _ROLE_ARN.fullmatch(arn):
-            write = "Write the whole ARN, for example arn:aws:iam::222222222222:role/kubecost"
-            refuse(option, arn, "is not the ARN of an IAM role", write)
-    if host is not None and not host.startswith("https://"):
-        refuse("host", host, "is not the URL of an API server", "Write the endpoint that eks_cluster_info returns")
-    if claim.patience_seconds < 0:
-        refuse("wait_timeout", int(claim.patience_seconds), "is less than nothing", "Write seconds, for example 120")
+        if arn is not None:
+            check_role_arn(option, arn)
+    check_ways(host, claim.patience_seconds)
     if claim.athena is None:
         return
     if claim.athena.region is not None:
@@ -87,15 +78,6 @@ def check_claim(claim: Claim, host: str | None = None) -> None:
     if not claim.athena.output_location.startswith("s3://"):
         write = f"Write s3://{claim.athena.output_location.lstrip('/')}"
         refuse("athena.output_location", claim.athena.output_location, "does not begin with s3://", write)
-
-
-def message(proof: t.Mapping[str, t.Any]) -> str:
-    """The first link that failed, else the first that is pending, in plain words."""
-    for state in (FAILED, PENDING):
-        for link in proof["links"]:
-            if link["state"] == state:
-                return sentence(Link(**link))
-    return "Every link is proved"
 
 
 def prove(operator: AwsConnection, kube: KubeApi, claim: Claim, check_mode: bool = False) -> dict[str, t.Any]:
@@ -131,38 +113,23 @@ def _chain(
 ) -> tuple[list[Link], str | None, dict[str, t.Any] | None]:
     """The links from token to query, up to the first that fails; those behind it are skipped."""
     patience = Patience(claim.patience_seconds)
-    links: list[Link] = []
     wanted = ["token", "trust", "role"]
     wanted += ["payer_role"] if claim.assume_role_arn else []
     wanted += ["table", "query"] if claim.athena else []
-    caller_arn: str | None = None
-
-    def broken() -> tuple[list[Link], str | None, None]:
-        culprit = next(link for link in links if link.state == FAILED)
-        seen = {link.link for link in links}
-        ended = "is pending" if awaiting(culprit, claim.awaited).state == PENDING else "failed"
-        rest = [skipped(name, f"Not reached: {culprit.link} {ended}") for name in wanted if name not in seen]
-        return [*links, *rest], caller_arn, None
-
     first = gather(
         {
             "token": lambda: mint_token(kube, claim.namespace, claim.service_account, claim.audience),
             "role": lambda: read_role(operator, claim.role_arn),
         }
     )
-    (token_link, token), role = first["token"], first["role"]
-    links.append(token_link)
-    if token is None:
-        return broken()
-    trust = trust_link(role, claim.role_arn, claims_of(token))
-    link, workload, who = take_role(operator, token, claim.role_arn, role, patience)
-    if workload is not None and trust.state == FAILED:
-        # STS has the last word.
-        trust = skipped("trust", f"AWS lets {claim.name} in, although the trust does not read like it: {trust.cause}")
-    links += [trust, link]
+    links, workload, caller_arn = take_own_role(operator, *first["token"], first["role"], claim.role_arn, patience)
+
+    def broken() -> tuple[list[Link], str | None, None]:
+        return [*links, *unreached(wanted, links, claim.awaited)], caller_arn, None
+
     if workload is None:
         return broken()
-    reader, caller_arn = workload, who
+    reader = workload
 
     if claim.assume_role_arn:
         region = claim.athena.region if claim.athena else None
@@ -202,7 +169,7 @@ def _cluster(kube: KubeApi, claim: Claim) -> list[Link]:
     if claim.helm_release:
         labels = {"labelSelector": f"owner=helm,name={claim.helm_release}"}
         reads["release"] = lambda: kube.get(*place, "secrets", query=labels, accept=METADATA_ONLY)["items"] or []
-    found = gather({name: lambda read=read: _or_error(read) for name, read in reads.items()})
+    found = gather({name: lambda read=read: answer_or_error(read) for name, read in reads.items()})
 
     def judge(name: str) -> Link:
         seen = found[name]
@@ -221,13 +188,6 @@ def _cluster(kube: KubeApi, claim: Claim) -> list[Link]:
         return release_link(seen, claim.helm_release)
 
     return [judge(name) for name in reads]
-
-
-def _or_error(read: t.Callable[[], t.Any]) -> t.Any:
-    try:
-        return read()
-    except KubeError as e:
-        return e
 
 
 def _query(

@@ -15,8 +15,9 @@ import typing as t
 from ._connection import AwsConnection
 from ._errors import error_code
 from ._iam_oidc import provider_arn
+from ._identifiers import refuse
 from ._kube_api import KubeApi, KubeError
-from ._probe_links import Link, failed, ok, skipped
+from ._probe_links import FAILED, Link, failed, ok, skipped
 from ._probe_refusals import identity_refused, payer_role_refused
 from ._probe_trust import Claims, Opinion, claims_of, judge
 
@@ -28,8 +29,37 @@ except ImportError:
 TOKEN_SECONDS = 600  # the shortest that the API server gives
 SESSION_SECONDS = 900  # the shortest that STS gives
 # "Not yet" and "never" look alike: a new role, policy or provider is refused until IAM has spread it.
-_MAYBE_NOT_YET = ("AccessDenied", "AccessDeniedException", "InvalidIdentityToken")
+_MAYBE_NOT_YET = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidIdentityToken",
+    "InvalidClientTokenId",  # of a new access key, as STS says it,
+    "InvalidAccessKeyId",  # and as S3 says it
+)
 _BETWEEN_SECONDS = (1.0, 2.0, 4.0, 8.0)
+
+_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+")
+
+
+def check_role_arn(option: str, arn: str) -> None:
+    """Refuse what is not the ARN of a role.
+
+    :raises AnsibleAWSError: names option, value and what to write
+    """
+    if not _ROLE_ARN.fullmatch(arn):
+        write = "Write the whole ARN, for example arn:aws:iam::222222222222:role/kubecost"
+        refuse(option, arn, "is not the ARN of an IAM role", write)
+
+
+def check_ways(host: str | None, patience_seconds: float) -> None:
+    """Refuse an API server that cannot be reached like that, and a time that cannot be waited.
+
+    :raises AnsibleAWSError: names option, value and what to write
+    """
+    if host is not None and not host.startswith("https://"):
+        refuse("host", host, "is not the URL of an API server", "Write the endpoint that eks_cluster_info returns")
+    if patience_seconds < 0:
+        refuse("wait_timeout", int(patience_seconds), "is less than nothing", "Write seconds, for example 120")
 
 
 class Patience:
@@ -177,6 +207,26 @@ def take_role(
     who = answer["AssumedRoleUser"]["Arn"]
     link = ok("role", f"{claims.service_account} takes the role: it is {who}")
     return link, operator.with_credentials(answer["Credentials"]), who
+
+
+def take_own_role(
+    operator: AwsConnection, token_link: Link, token: str | None, role: Role, role_arn: str, patience: Patience
+) -> tuple[list[Link], AwsConnection | None, str | None]:
+    """The links ``token``, ``trust`` and ``role`` of one ServiceAccount, as far as they are reached.
+
+    :param token_link, token: what ``mint_token`` returned
+    :returns: links, the connection as the role, ARN of the session
+    """
+    if token is None:
+        return [token_link], None, None
+    claims = claims_of(token)
+    trust = trust_link(role, role_arn, claims)
+    link, workload, who = take_role(operator, token, role_arn, role, patience)
+    if workload is not None and trust.state == FAILED:
+        # STS has the last word.
+        name = claims.service_account
+        trust = skipped("trust", f"AWS lets {name} in, although the trust does not read like it: {trust.cause}")
+    return [token_link, trust, link], workload, who or None
 
 
 def take_payer_role(

@@ -24,10 +24,28 @@ ORDER = (
     "payer_role",
     "table",
     "query",
+    "access_key",
+    "list",
+    "region",
+    "missing",
+    "put",
+    "get",
+    "encryption",
+    "multipart",
+    "delete",
+    "outside",
     "secret",
     "pods",
     "release",
 )
+
+# The options that the modules share which prove something, documented in the fragment ``kubestrap.aws.proof``.
+PROOF_ARGUMENTS: dict[str, t.Any] = {
+    "awaited": {"type": "str"},
+    "recently_changed": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 120},
+    "fail_on": {"type": "str", "choices": ["failed", "pending", "never"], "default": "failed"},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +61,7 @@ class Link:
     :ivar by_run: whether a run of the playbook writes what it failed for; in check mode it may be about to
     :ivar by_install: whether it failed because the workload is not installed as it shall be, so that who installs it
         mends it
+    :ivar identity: whose link it is, where a proof is about several identities; empty where it is about one
     """
 
     link: str
@@ -53,10 +72,13 @@ class Link:
     missing: bool = dataclasses.field(default=False, repr=False)
     by_run: bool = dataclasses.field(default=False, repr=False)
     by_install: bool = dataclasses.field(default=False, repr=False)
+    identity: str = dataclasses.field(default="", repr=False)
 
     def result(self) -> dict[str, t.Any]:
         """As the module returns it."""
-        return {key: getattr(self, key) for key in ("link", "state", "detail", "cause", "change", "missing")}
+        keys = ("link", "state", "detail", "cause", "change", "missing")
+        whose = {"identity": self.identity} if self.identity else {}
+        return {key: getattr(self, key) for key in keys} | whose
 
 
 def ok(link: str, detail: str) -> Link:
@@ -113,6 +135,19 @@ def verdict(links: t.Iterable[Link]) -> str:
     return FAILED if FAILED in states else PENDING if PENDING in states else PROVED
 
 
+def unreached(wanted: t.Iterable[str], links: t.Sequence[Link], awaited: str | None) -> list[Link]:
+    """The links behind one that failed, which are not tried.
+
+    :param wanted: names of all links, in their order
+    :param links: those that were tried; one of them failed
+    :param awaited: see ``awaiting``
+    """
+    culprit = next(link for link in links if link.state == FAILED)
+    seen = {link.link for link in links}
+    ended = "is pending" if awaiting(culprit, awaited).state == PENDING else "failed"
+    return [skipped(name, f"Not reached: {culprit.link} {ended}") for name in wanted if name not in seen]
+
+
 def first(links: t.Iterable[Link], state: str) -> Link | None:
     """The first link in this state."""
     return next((link for link in links if link.state == state), None)
@@ -121,4 +156,23 @@ def first(links: t.Iterable[Link], state: str) -> Link | None:
 def sentence(link: Link) -> str:
     """A link in plain words: what was seen, why, and what to change."""
     parts = [link.detail, link.cause and f"Cause: {link.cause}", link.change and f"Change: {link.change}"]
-    return f"{link.link}: " + " ".join(f"{part.rstrip('.')}." for part in parts if part)
+    whose = f" of {link.identity}" if link.identity else ""
+    return f"{link.link}{whose}: " + " ".join(f"{part.rstrip('.')}." for part in parts if part)
+
+
+def message(proof: t.Mapping[str, t.Any]) -> str:
+    """The first link that failed, else the first that is pending, in plain words."""
+    for state in (FAILED, PENDING):
+        for link in proof["links"]:
+            if link["state"] == state:
+                return sentence(Link(**link))
+    return "Every link is proved"
+
+
+def fails(proof: t.Mapping[str, t.Any], fail_on: str, check_mode: bool) -> bool:
+    """Whether a task fails for its proof.
+
+    :param fail_on: the module's option: ``failed``, ``pending`` or ``never``
+    """
+    refused = {"failed": (FAILED,), "pending": (FAILED, PENDING), "never": ()}[fail_on]
+    return proof["state"] in refused and not check_mode

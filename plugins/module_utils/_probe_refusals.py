@@ -10,7 +10,9 @@ policy.
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import typing as t
 
 from ._connection import AwsConnection
 from ._errors import error_code, explain
@@ -41,6 +43,41 @@ def text_of(error: BaseException) -> str:
 def is_denied(error: BaseException) -> bool:
     """Whether AWS refused for want of a right."""
     return error_code(error) in _ACCESS_DENIED
+
+
+@dataclasses.dataclass(frozen=True)
+class DeniedCall:
+    """What AWS' text says of a call that it denied.
+
+    :ivar user: ARN of who made the call
+    :ivar action: such as ``s3:PutObject``
+    :ivar on: ARN of the resource, empty where AWS does not name it
+    """
+
+    user: str
+    action: str
+    on: str
+
+    @property
+    def by_node(self) -> bool:
+        """Whether the call was made with the role of an EC2 instance: its sessions have the instance's id as name."""
+        return bool(_NODE.search(self.user))
+
+
+def denied_call(said: str) -> DeniedCall | None:
+    """The call that a text of AWS (or a line of a workload's log) says was denied, ``None`` when it names none."""
+    found = _DENIED.search(said)
+    return found and DeniedCall(found["user"], found["action"], (found["on"] or "").strip("\"'").rstrip("\"'.,)"))
+
+
+def by_a_node(link: str, detail: str, user: str) -> Link:
+    """The call was not made with the ServiceAccount's role but with that of the node."""
+    return failed(
+        link,
+        detail,
+        f"the call was made with the role of a node ({user}), not with the ServiceAccount's",
+        "Annotate the ServiceAccount, then restart the pods",
+    )
 
 
 def identity_refused(error: Exception, role_arn: str, state: str, opinion: Opinion, claims: Claims) -> Link:
@@ -136,18 +173,40 @@ def payer_role_refused(error: Exception, operator: AwsConnection, role_arn: str,
     )
 
 
-def may(operator: AwsConnection, role_arn: str, action: str, resource: str) -> bool | None:
-    """Whether the role's own policies allow an action, ``None`` when the operator may not ask (one call).
+def may(
+    operator: AwsConnection, arn: str, action: str, resource: str, context: t.Mapping[str, str] | None = None
+) -> bool | None:
+    """Whether a role's (or user's) own policies allow an action, ``None`` when the operator may not ask (one call).
 
     The simulator knows identity policies, boundary and the organisation's policies, but not the other side's trust.
+
+    :param context: condition keys of the call that the simulator cannot know
     """
+    found = allowed(operator, arn, [action], resource, context)
+    return None if found is None else all(found.values())
+
+
+def allowed(
+    operator: AwsConnection,
+    arn: str,
+    actions: t.Sequence[str],
+    resource: str,
+    context: t.Mapping[str, str] | None = None,
+) -> dict[str, bool] | None:
+    """Action -> whether a role's (or user's) own policies allow it, see ``may`` (one call for all)."""
+    entries = [
+        {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [value]}
+        for key, value in (context or {}).items()
+    ]
+    extra = {"ContextEntries": entries} if entries else {}
     try:
         results = operator.client("iam").simulate_principal_policy(
-            PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
+            PolicySourceArn=arn, ActionNames=list(actions), ResourceArns=[resource], **extra
         )["EvaluationResults"]
     except (ClientError, BotoCoreError):
         return None
-    return all(result["EvalDecision"] == "allowed" for result in results) if results else None
+    found = {result.get("EvalActionName", actions[0]): result["EvalDecision"] == "allowed" for result in results}
+    return found or None
 
 
 def call_refused(link: str, detail: str, error: BaseException | str, role_arn: str) -> Link:
@@ -165,24 +224,18 @@ def call_refused(link: str, detail: str, error: BaseException | str, role_arn: s
             f"Lake Formation governs the table and has not granted it to {role_arn}",
             "Grant SELECT and DESCRIBE on database and table to the role in Lake Formation",
         )
-    found = _DENIED.search(said)
-    if found and _NODE.search(found["user"]):
-        return failed(
-            link,
-            detail,
-            f"the call was made with the role of a node ({found['user']}), not with the ServiceAccount's",
-            "Annotate the ServiceAccount, then restart the pods",
-        )
+    found = denied_call(said)
+    if found and found.by_node:
+        return by_a_node(link, detail, found.user)
     if found:
-        on = (found["on"] or "").rstrip(".,)")
         return failed(
             link,
             detail,
-            f"no policy of {role_arn} allows {found['action']}{' on ' + on if on else ''}",
-            f"Add {found['action']} to the policy of the role (lookup kubestrap.aws.iam_document, billing_data_reader)"
+            f"no policy of {role_arn} allows {found.action}{' on ' + found.on if found.on else ''}",
+            f"Add {found.action} to the policy of the role (lookup kubestrap.aws.iam_document, billing_data_reader)"
             + (
                 ", and check the bucket's and the key's own policies"
-                if found["action"].startswith(("s3:", "kms:"))
+                if found.action.startswith(("s3:", "kms:"))
                 else ""
             ),
         )

@@ -27,6 +27,17 @@ ASPECTS = {
     "payer_role": "works",
     "table": "works",
     "query": "works",
+    # Of object storage.
+    "access_key": "works",
+    "list": "works",
+    "region": "fits",
+    "missing": "works",
+    "put": "works",
+    "get": "works",
+    "encryption": "fits",
+    "multipart": "works",
+    "delete": "works",
+    "outside": "fits",
     "secret": "fits",
     # A pod without the role calls AWS as its node, and is denied.
     "pods": "works",

@@ -129,32 +129,10 @@ options:
     description:
       - The Helm release that must be deployed in O(namespace).
     type: str
-  awaited:
-    description:
-      - What comes next where somebody else installs the workload, such as Argo CD or Flux; one sentence.
-      - With it a ServiceAccount or pods that are not there yet, or have not got the role yet, are pending and not failed.
-    type: str
-  recently_changed:
-    description:
-      - Whether roles, policies or the OpenID Connect provider have just been changed. IAM spreads changes within seconds to minutes; refusals are
-        repeated for up to O(wait_timeout) seconds then, unless their cause is one that time does not change.
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - Seconds that IAM may take, for all links together.
-    type: int
-    default: 120
-  fail_on:
-    description:
-      - V(failed) makes the task fail when a link failed, V(pending) also when one is pending, V(never) returns the proof in any case.
-      - In check mode the task never fails for a link; what does not exist yet is pending there, because an earlier task may be about to make it.
-    type: str
-    choices: [failed, pending, never]
-    default: failed
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
   - kubestrap.aws.kubernetes
+  - kubestrap.aws.proof
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -290,8 +268,9 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection imp
 )
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
-from ansible_collections.kubestrap.aws.plugins.module_utils._probe import Claim, check_claim, message, prove
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe import Claim, check_claim, prove
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe_billing import Athena
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe_links import PROOF_ARGUMENTS, fails, message
 
 ATHENA = dict(
     region=dict(type="str"),
@@ -310,6 +289,7 @@ SECRET = dict(
 )
 ARGUMENTS = dict(
     **KUBERNETES_ARGUMENTS,
+    **PROOF_ARGUMENTS,
     namespace=dict(type="str", required=True),
     service_account=dict(type="str", required=True),
     audience=dict(type="str", default="sts.amazonaws.com"),
@@ -320,10 +300,6 @@ ARGUMENTS = dict(
     secret=dict(type="dict", options=SECRET, no_log=False),
     pods=dict(type="dict", options=dict(label_selectors=dict(type="list", elements="str", default=[]))),
     helm_release=dict(type="str"),
-    awaited=dict(type="str"),
-    recently_changed=dict(type="bool", default=False),
-    wait_timeout=dict(type="int", default=120),
-    fail_on=dict(type="str", choices=["failed", "pending", "never"], default="failed"),
 )
 
 
@@ -357,12 +333,6 @@ def claim_of(params):
         awaited=params["awaited"],
         patience_seconds=params["wait_timeout"] if params["recently_changed"] else 0,
     )
-
-
-def fails(proof, fail_on, check_mode):
-    """Whether the task fails for this proof."""
-    refused = {"failed": ("failed",), "pending": ("failed", "pending"), "never": ()}[fail_on]
-    return proof["state"] in refused and not check_mode
 
 
 def main():

@@ -29,6 +29,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils import (  # noqa: E4
     operator_policies,
     operator_rbac,
     policies,
+    storage_policies,
     trust,
 )
 from ansible_collections.kubestrap.aws.plugins.module_utils._connection import AwsConnection  # noqa: E402
@@ -37,7 +38,17 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._iam_actions import 
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeApi  # noqa: E402
 
 # For tests of other files too: only here the collection can be imported before pytest has a sandbox.
-__all__ = ["KubeApi", "actions_of", "eks_token", "operator_policies", "operator_rbac", "policies", "schema", "trust"]
+__all__ = [
+    "KubeApi",
+    "actions_of",
+    "eks_token",
+    "operator_policies",
+    "operator_rbac",
+    "policies",
+    "schema",
+    "storage_policies",
+    "trust",
+]
 
 PAYER, CLUSTER = "111111111111", "222222222222"
 ATHENA_REGION, CLUSTER_REGION = "us-east-1", "eu-west-1"

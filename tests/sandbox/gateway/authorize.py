@@ -25,15 +25,17 @@ class Denied:
     principal_arn: str
     explicit: bool = False
     by_organization: bool = False
+    by_resource: bool = False
 
     @property
     def reason(self) -> str:
         """Why, as AWS words it."""
         if self.by_organization:
             return "with an explicit deny in a service control policy"
+        kind = "a resource-based" if self.by_resource else "an identity-based"
         if self.explicit:
-            return "with an explicit deny in an identity-based policy"
-        return f"because no identity-based policy allows the {self.action} action"
+            return f"with an explicit deny in {kind} policy"
+        return f"because no {kind.split()[-1]} policy allows the {self.action} action"
 
     @property
     def message(self) -> str:
@@ -54,7 +56,12 @@ def check(call: Call, action: str, resource: str, context: dict[str, Any] | None
     if denied is None or isinstance(denied, AuthError):
         return None  # bad credentials are MiniStack's to refuse
     return Denied(
-        action, resource, call.principal_arn, denied.decision == "Deny", bool(call.notes.get("denied_by_organization"))
+        action,
+        resource,
+        call.principal_arn,
+        denied.decision == "Deny",
+        bool(call.notes.get("denied_by_organization")),
+        bool(call.notes.get("denied_by_resource")),
     )
 
 

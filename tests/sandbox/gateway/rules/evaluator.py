@@ -10,7 +10,8 @@
 - A caller from another account is checked against a bucket's policy as who it is (MiniStack: as its account's root),
 and
   needs both that policy and its own.
-- Denials name the resource, and an organization policy where that denied; JSON services answer them with status 400.
+- Denials name the resource, and whose policy it is that denies or does not allow (an organization's, the resource's);
+  JSON services answer them with status 400.
 """
 
 from __future__ import annotations
@@ -76,6 +77,14 @@ def setup(gateway: Any) -> None:
     resolve_key = iam_evaluator._resolve_condition_key
     resolve_principal = iam_evaluator.resolve_principal
     enforce = iam_evaluator.enforce
+    combine = iam_evaluator.combine_resource_policy
+
+    def corrected_combination(identity: Any, *arguments: Any, **options: Any) -> Any:
+        result = combine(identity, *arguments, **options)
+        call = current_call.get()
+        if call is not None and result.decision != "Allow":
+            call.notes["denied_by_resource"] = identity.decision == "Allow" or bool(result.resource_policy_arn)
+        return result
 
     def corrected_key(key: str, context: Any) -> Any:
         name = key.lower()
@@ -115,6 +124,8 @@ def setup(gateway: Any) -> None:
         call = current_call.get()
         for function in _context_keys if call is not None else ():
             context.update({key.lower(): value for key, value in function(call, action, resource_arn).items()})
+        if call is not None:
+            call.notes["denied_by_resource"] = False
         late = lagging.set(True)
         try:
             result = enforce(access_key, action, service, region, resource_arn=resource_arn, service_context=context)
@@ -127,6 +138,7 @@ def setup(gateway: Any) -> None:
     iam_evaluator._resolve_condition_key = corrected_key
     iam_evaluator.resolve_principal = corrected_principal
     iam_evaluator.enforce = corrected_enforce
+    iam_evaluator.combine_resource_policy = corrected_combination
     _correct_denials()
     _correct_foreign_buckets()
 
@@ -145,6 +157,8 @@ def _correct_denials() -> None:
             reason = "with an explicit deny in a service control policy"
         elif details.get("explicit_deny"):
             reason = "with an explicit deny in an identity-based policy"
+        elif call is not None and call.notes.get("denied_by_resource"):
+            reason = f"because no resource-based policy allows the {action} action"
         else:
             reason = f"because no identity-based policy allows the {action} action"
         details["message"] = (

@@ -61,12 +61,12 @@ BAD = links.failed("secret", "It differs", "it differs in a", "Correct it")
 
 
 def test_the_message_is_about_the_first_failure() -> None:
-    assert probe.message(proof(GOOD, WAITING, BAD)) == "secret: It differs. Cause: it differs in a. Change: Correct it."
+    assert links.message(proof(GOOD, WAITING, BAD)) == "secret: It differs. Cause: it differs in a. Change: Correct it."
 
 
 def test_else_about_what_is_pending() -> None:
-    assert probe.message(proof(GOOD, WAITING)) == "query: No rows. Cause: nothing is delivered."
+    assert links.message(proof(GOOD, WAITING)) == "query: No rows. Cause: nothing is delivered."
 
 
 def test_else_all_is_well() -> None:
-    assert probe.message(proof(GOOD)) == "Every link is proved"
+    assert links.message(proof(GOOD)) == "Every link is proved"
