@@ -221,3 +221,11 @@ def test_another_session_does_not_take_the_role_again(monkeypatch: pytest.Monkey
 
 def test_without_an_arn_no_role_is_meant() -> None:
     assert role_to_assume({"KUBESTRAP_ASSUME_ROLE_EXTERNAL_ID": "4711", "KUBESTRAP_ASSUME_ROLE_ARN": ""}) == {}
+
+
+def test_another_endpoint_with_the_same_credentials() -> None:
+    connection = AwsConnection("eu-west-1", "https://one.example", {}, assume_role={}).with_credentials(TAKEN)
+    other = connection.with_endpoint("https://two.example")
+    assert other.client("s3").meta.endpoint_url == "https://two.example"
+    assert connection.client("s3").meta.endpoint_url == "https://one.example"
+    assert other.credentials.access_key == connection.credentials.access_key

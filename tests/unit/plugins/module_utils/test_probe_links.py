@@ -70,3 +70,17 @@ def test_the_result_has_all_that_is_known() -> None:
         "change": "Run the playbook",
         "missing": True,
     }
+
+
+def test_of_several_identities_a_link_says_whose_it_is() -> None:
+    link = links.Link("role", "ok", "taken", identity="monitoring:thanos")
+    assert link.result()["identity"] == "monitoring:thanos"
+    assert links.sentence(link) == "role of monitoring:thanos: taken."
+    assert links.message({"links": [links.Link(**link.result(), by_run=True).result()]}) == "Every link is proved"
+
+
+def test_what_is_behind_a_failure_is_not_reached() -> None:
+    behind = links.unreached(["token", "role", "table", "query"], [GOOD, BAD], None)
+    assert behind == [links.skipped(name, "Not reached: role failed") for name in ("table", "query")]
+    installed = links.failed("token", "none", "no account", "Install it", by_install=True)
+    assert links.unreached(["token", "role"], [installed], "Sync it")[0].detail == "Not reached: token is pending"
