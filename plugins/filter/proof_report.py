@@ -21,10 +21,16 @@ def proof_report(links: t.Sequence[Link]) -> dict[str, t.Any]:
     failed = [link for link in links if link["state"] == "failed"]
     pending = [link for link in links if link["state"] == "pending"]
     return {
-        "rows": [[link["link"].replace("_", " "), link["state"], link["detail"]] for link in links],
+        "rows": [[_name(link), link["state"], link["detail"]] for link in links],
         "notes": [_note(link) for link in _with_different_causes(failed or pending)],
         "state": "failed" if failed else "pending" if pending else "done",
     }
+
+
+def _name(link: Link) -> str:
+    """Of several identities also whose link it is."""
+    name = link["link"].replace("_", " ")
+    return f"{name} ({link['identity']})" if link.get("identity") else name
 
 
 def _with_different_causes(links: t.Sequence[Link]) -> list[Link]:

@@ -243,7 +243,7 @@ class KubeApi:
 
 
 def answer_or_error(read: t.Callable[[], t.Any]) -> t.Any:
-    """What the read returns, or the ``KubeError`` that it raises: of reads side by side one does not hide the others."""
+    """What the read returns, or its ``KubeError``: of reads side by side one does not hide the others."""
     try:
         return read()
     except KubeError as e:

@@ -30,6 +30,7 @@ except ImportError:
 
 _QUERY_SECONDS = 120  # a row of one partition takes two or three; a busy workgroup queues
 
+
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """What is to be proved.

@@ -67,7 +67,7 @@ class DeniedCall:
 def denied_call(said: str) -> DeniedCall | None:
     """The call that a text of AWS (or a line of a workload's log) says was denied, ``None`` when it names none."""
     found = _DENIED.search(said)
-    return found and DeniedCall(found["user"], found["action"], (found["on"] or "").strip("\"'").rstrip("\"'.,)"))
+    return found and DeniedCall(found["user"], found["action"], (found["on"] or "").strip("\\\"'.,)"))
 
 
 def by_a_node(link: str, detail: str, user: str) -> Link:

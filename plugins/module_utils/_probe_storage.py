@@ -17,7 +17,8 @@ from ._plan import gather
 from ._probe_identity import Patience, check_role_arn, check_ways, mint_token, read_role, take_own_role
 from ._probe_links import Link, arranged, awaiting, failed, in_check_mode, unreached, verdict
 from ._probe_storage_key import KeyPair, read_pair, use_pair
-from ._probe_storage_steps import Storage, StorageSteps
+from ._probe_storage_place import Storage
+from ._probe_storage_steps import StorageSteps
 from ._probe_workload import pods_link, service_account_link
 from ._regions import check_region, s3_endpoint
 from ._s3_names import check_bucket_name
@@ -61,7 +62,9 @@ def endpoint_url(endpoint: str | None, region: str, partition: str) -> str | Non
     if endpoint is None or endpoint == s3_endpoint(region) or (endpoint == _GLOBAL_ENDPOINT and partition == "aws"):
         return None
     if not re.fullmatch(r"[0-9A-Za-z.-]+(:\d+)?", endpoint):
-        refuse("endpoint", endpoint, "is not the name of a host", f"Write the host alone, such as {s3_endpoint(region)}")
+        refuse(
+            "endpoint", endpoint, "is not the name of a host", f"Write the host alone, such as {s3_endpoint(region)}"
+        )
     return f"https://{endpoint}"
 
 
@@ -125,7 +128,8 @@ def prove_storage(
     }
 
 
-Taken = tuple[list[Link], AwsConnection | None, str, str | None]
+# Links, the connection as the workload (if any), whose it is, and the ARN of its session.
+Taken: t.TypeAlias = "tuple[list[Link], AwsConnection | None, str, str | None]"
 
 
 def _by_key(operator: AwsConnection, kube: KubeApi | None, claim: StorageClaim, patience: Patience) -> Taken:

@@ -17,6 +17,7 @@ from ._connection import AwsConnection
 from ._probe_identity import Patience
 from ._probe_links import FAILED, Link, failed, ok, pending, skipped
 from ._probe_refusals import allowed, is_denied, text_of
+from ._probe_storage_place import Storage, encryption_link
 from ._probe_storage_refusals import DOCUMENT, Refusal, is_about_region, look, policy_of, storage_refused
 
 try:
@@ -26,50 +27,6 @@ except ImportError:
 
 FOLDER = "kubestrap-probe"
 NO_WRITE = "Nothing is written in check mode"
-
-
-@dataclasses.dataclass(frozen=True)
-class Storage:
-    """Where the workload keeps its objects, and what is expected of it.
-
-    :ivar region: of the bucket, as the workload has it in its configuration
-    :ivar partition: of the region
-    :ivar endpoint_url: where the workload calls S3 when that is not the region's own endpoint
-    :ivar prefix: folder of the workload; empty for the whole bucket
-    :ivar prefix_enforced: whether the workload must not be able to write outside its prefix
-    :ivar encryption: ``AES256`` or ``aws:kms``; ``None`` does not look
-    :ivar kms_key_arn: the key that objects must be encrypted with
-    :ivar owner: the account that must own the bucket; ``None`` does not ask
-    :ivar sent: what the workload sends with each upload: parameters ``ACL``, ``ServerSideEncryption``, ``SSEKMSKeyId``
-    """
-
-    bucket: str
-    region: str
-    partition: str = "aws"
-    endpoint_url: str | None = None
-    prefix: str = ""
-    prefix_enforced: bool = False
-    encryption: str | None = None
-    kms_key_arn: str | None = None
-    owner: str | None = None
-    sent: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def folder(self) -> str:
-        """The prefix with a slash at its end, empty for the whole bucket."""
-        return f"{self.prefix.strip('/')}/" if self.prefix.strip("/") else ""
-
-    @property
-    def arn(self) -> str:
-        return f"arn:{self.partition}:s3:::{self.bucket}"
-
-    @property
-    def steps(self) -> list[str]:
-        """Names of the links, in the order in which they are tried."""
-        names = ["list", "region", "missing", "put", "get"]
-        names += ["encryption"] if self.encryption else []
-        names += ["multipart", "delete"]
-        return [*names, "outside"] if self.prefix_enforced and self.folder else names
 
 
 @dataclasses.dataclass
@@ -295,7 +252,9 @@ class StorageSteps:
                 maybe = f"{cause}. In check mode it may be what this run would make"
                 links.append(pending(name, NO_WRITE, maybe, f"Add it to the policy ({DOCUMENT})"))
             elif found and name in needs:
-                links.append(skipped(name, f"{NO_WRITE}; the policies of {self._who} allow {' and '.join(needs[name])}"))
+                links.append(
+                    skipped(name, f"{NO_WRITE}; the policies of {self._who} allow {' and '.join(needs[name])}")
+                )
             else:
                 links.append(skipped(name, NO_WRITE))
         return links
@@ -372,23 +331,9 @@ class StorageSteps:
     def _rest(self, links: t.Sequence[Link]) -> list[Link]:
         culprit = next(link for link in links if link.state == FAILED)
         seen = {link.link for link in links}
-        return [skipped(name, f"Not reached: {culprit.link} failed") for name in self._storage.steps if name not in seen]
-
-
-def encryption_link(answer: t.Mapping[str, t.Any], storage: Storage) -> Link:
-    """The object is encrypted as it shall be.
-
-    :param answer: of GetObject
-    """
-    actual, key = answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId")
-    detail = f"Objects are encrypted with {actual or 'nothing'}"
-    change = "Correct the bucket's default encryption (kubestrap.aws.s3_storage_bucket), or what the workload asks for"
-    if actual != storage.encryption:
-        cause = f"{storage.encryption} was asked for"
-        return failed("encryption", detail, cause, change, by_run=True)
-    if storage.kms_key_arn and key != storage.kms_key_arn:
-        return failed("encryption", f"{detail}, key {key}", f"it should be {storage.kms_key_arn}", change, by_run=True)
-    return ok("encryption", f"{detail}, key {key}" if key else detail)
+        return [
+            skipped(name, f"Not reached: {culprit.link} failed") for name in self._storage.steps if name not in seen
+        ]
 
 
 def _stay(context: dict[str, t.Any], **_kwargs: t.Any) -> None:

@@ -79,18 +79,20 @@ def rows(links: t.Sequence[Link]) -> list[list[str | None]]:
 
 
 def _row(link: Link) -> list[str | None]:
-    name, aspect = link["link"], ASPECTS.get(link["link"], "works")
+    aspect = ASPECTS.get(link["link"], "works")
     if link["state"] == "skipped":
-        return [_spaced(name), None, None, None, link["detail"]]
+        return [_named(link), None, None, None, link["detail"]]
     missing = bool(link.get("missing"))
     cells: dict[str, str | None] = {"exists": "no" if missing else "yes", "fits": None, "works": None}
     if not missing:
         cells[aspect] = _WORDS[link["state"]]
-    return [_spaced(name), cells["exists"], cells["fits"], cells["works"], link["detail"]]
+    return [_named(link), cells["exists"], cells["fits"], cells["works"], link["detail"]]
 
 
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+def _named(link: Link) -> str:
+    """The link's name; of several identities also whose link it is."""
+    name = link["link"].replace("_", " ")
+    return f"{name} ({link['identity']})" if link.get("identity") else name
 
 
 def document(outcomes: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:

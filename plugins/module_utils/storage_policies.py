@@ -173,7 +173,9 @@ def _admitting(statement: Statement, role_arns: list[str], condition: t.Mapping[
         _arn, partition, _service, _region, account_id, name = str(arn).split(":", 5)
         check_account_id("role_arns", account_id)
         if not name.startswith(("role/", "user/")):
-            refuse("role_arns", arn, "is neither a role nor a user", f"Write the whole ARN, for example {_ROLE_EXAMPLE}")
+            refuse(
+                "role_arns", arn, "is neither a role nor a user", f"Write the whole ARN, for example {_ROLE_EXAMPLE}"
+            )
         accounts.add(f"arn:{partition}:iam::{account_id}:root")
     return {
         **statement,

@@ -290,14 +290,14 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage impor
     prove_storage,
 )
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_key import KeyPair
-from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_steps import Storage
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_place import Storage
 from ansible_collections.kubestrap.aws.plugins.module_utils._regions import check_region
 
 ENCRYPTION = dict(type="str", choices=["AES256", "aws:kms"])
 UPLOAD = dict(
     acl=dict(type="str"),
     encryption=ENCRYPTION,
-    kms_key_arn=dict(type="str"),
+    kms_key_arn=dict(type="str", no_log=False),
 )
 KEY_PAIR = dict(
     access_key=dict(type="str", required=True, no_log=False),  # an id; messages name it
@@ -317,7 +317,7 @@ ARGUMENTS = dict(
     prefix=dict(type="str", default=""),
     prefix_enforced=dict(type="bool", default=False),
     encryption=ENCRYPTION,
-    kms_key_arn=dict(type="str"),
+    kms_key_arn=dict(type="str", no_log=False),
     expected_bucket_owner=dict(type="str"),
     upload=dict(type="dict", options=UPLOAD),
     namespace=dict(type="str"),

@@ -108,7 +108,7 @@ def prove(world: StorageWorld, check_mode: bool = False, by: Any = None, **chang
     """The proof of all that is in the world, by ServiceAccounts unless it says by which key."""
     from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_storage
     from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_key import KeyPair
-    from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_steps import Storage
+    from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_place import Storage
 
     storage = {
         "bucket": BUCKET,
@@ -342,7 +342,9 @@ def test_the_bucket_is_of_another_account(world: StorageWorld) -> None:
     payer.create_bucket(Bucket="proof-of-payer", **WHERE)
     with granting(world, world.statements("proof-of-payer", key_arn=None)):
         foreign = {"bucket": "proof-of-payer", "owner": PAYER, "encryption": None, "kms_key_arn": None}
-        broken(prove(world, **foreign), "list", "is of another account and its policy does not", "object_storage_sharing")
+        broken(
+            prove(world, **foreign), "list", "is of another account and its policy does not", "object_storage_sharing"
+        )
         roles = {"role_arns": [world.workload_arn], "prefixes": {world.workload_arn: PREFIX}, "account_id": PAYER}
         shared = storage_policies.object_storage_sharing(bucket="proof-of-payer", partition="aws", **roles)
         payer.put_bucket_policy(Bucket="proof-of-payer", Policy=text(shared))

@@ -104,3 +104,9 @@ def test_a_key_policy_that_refuses_is_named(gateway: Any, bucket: str) -> None:
     put = {"Bucket": bucket, "Key": "a", "Body": b"x", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     assert "no resource-based policy allows" in refused(writer(gateway, "s3:*", "kms:*").put_object, **put).message
     assert "no identity-based policy allows" in refused(writer(gateway, "s3:*").put_object, **put).message
+
+
+def test_every_object_is_encrypted(gateway: Any, bucket: str) -> None:
+    s3 = gateway.client("s3", CLUSTER, REGION)
+    assert s3.put_object(Bucket=bucket, Key="a", Body=b"x")["ServerSideEncryption"] == "AES256"
+    assert s3.get_object(Bucket=bucket, Key="a")["ServerSideEncryption"] == "AES256"

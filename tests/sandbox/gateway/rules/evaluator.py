@@ -77,14 +77,6 @@ def setup(gateway: Any) -> None:
     resolve_key = iam_evaluator._resolve_condition_key
     resolve_principal = iam_evaluator.resolve_principal
     enforce = iam_evaluator.enforce
-    combine = iam_evaluator.combine_resource_policy
-
-    def corrected_combination(identity: Any, *arguments: Any, **options: Any) -> Any:
-        result = combine(identity, *arguments, **options)
-        call = current_call.get()
-        if call is not None and result.decision != "Allow":
-            call.notes["denied_by_resource"] = identity.decision == "Allow" or bool(result.resource_policy_arn)
-        return result
 
     def corrected_key(key: str, context: Any) -> Any:
         name = key.lower()
@@ -138,9 +130,24 @@ def setup(gateway: Any) -> None:
     iam_evaluator._resolve_condition_key = corrected_key
     iam_evaluator.resolve_principal = corrected_principal
     iam_evaluator.enforce = corrected_enforce
-    iam_evaluator.combine_resource_policy = corrected_combination
+    _note_whose_policy_denies()
     _correct_denials()
     _correct_foreign_buckets()
+
+
+def _note_whose_policy_denies() -> None:
+    from ministack.core import iam_evaluator
+
+    combine = iam_evaluator.combine_resource_policy
+
+    def noted(identity: Any, *arguments: Any, **options: Any) -> Any:
+        result = combine(identity, *arguments, **options)
+        call = current_call.get()
+        if call is not None and result.decision != "Allow":
+            call.notes["denied_by_resource"] = identity.decision == "Allow" or bool(result.resource_policy_arn)
+        return result
+
+    iam_evaluator.combine_resource_policy = noted
 
 
 def _correct_denials() -> None:

@@ -4,7 +4,8 @@
 """Objects as S3 takes and gives them: ACL headers, keys that are missing, checksums under object lock.
 
 MiniStack 1.5.33 takes the ACL `private` where ACLs are off and asks no right for an ACL, says of a missing key that it
-is missing to callers who may not list, and takes uploads without a checksum into a locked bucket.
+is missing to callers who may not list, takes uploads without a checksum into a locked bucket, and keeps objects in the
+clear where a bucket has no encryption of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,18 @@ from .s3 import bucket_owner
 
 _GRANTS = "x-amz-grant-"
 _WRITES = ("PutObject", "CopyObject", "CreateMultipartUpload")
+
+
+def setup(_gateway: Any) -> None:
+    """Encrypt with SSE-S3 where a bucket says nothing (S3 user guide, "default encryption FAQ": since January 2023)."""
+    from ministack.services import s3
+
+    of_bucket = s3._bucket_default_sse_headers
+
+    def never_in_the_clear(bucket_name: str) -> dict[str, str]:
+        return of_bucket(bucket_name) or {"x-amz-server-side-encryption": "AES256"}
+
+    s3._bucket_default_sse_headers = never_in_the_clear
 
 
 @before("s3", *_WRITES, order=30)

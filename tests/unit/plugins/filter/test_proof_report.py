@@ -36,6 +36,11 @@ def test_skipped_links_are_shown_and_decide_nothing() -> None:
     assert (report["notes"], report["state"]) == ([], "done")
 
 
+def test_of_several_identities_a_row_says_whose_it_is() -> None:
+    rows = proof_report([{**OK, "identity": "monitoring:thanos"}])["rows"]
+    assert rows[0][0] == "service account token (monitoring:thanos)"
+
+
 def test_what_is_pending_is_told() -> None:
     report = proof_report([OK, PENDING])
     assert report["state"] == "pending"

@@ -15,7 +15,12 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeApi, KubeError, principal_of
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import (
+    KubeApi,
+    KubeError,
+    answer_or_error,
+    principal_of,
+)
 
 ARN = "arn:aws:iam::222222222222:role/operator"
 TOKEN = "k8s-aws-v1.aHR0cHM6Ly9zdHMuZXhhbXBsZQ"
@@ -197,3 +202,13 @@ def test_the_principal_of_an_access_entry(arn: str, principal: str) -> None:
 def test_a_file_that_does_not_exist(option: str, tmp_path: Path) -> None:
     with pytest.raises(KubeError, match=r"none.pem cannot be read: it does not exist"):
         KubeApi("https://127.0.0.1", TOKEN, **{option: str(tmp_path / "none.pem")})
+
+
+def test_of_reads_side_by_side_an_error_is_an_answer() -> None:
+    error = KubeError("No", "RBAC", "Allow it")
+
+    def refuse() -> None:
+        raise error
+
+    assert answer_or_error(refuse) is error
+    assert answer_or_error(lambda: 1) == 1

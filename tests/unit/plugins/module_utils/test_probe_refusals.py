@@ -195,3 +195,15 @@ def test_the_bucket_of_the_results(said: str) -> None:
     link = refusals.call_refused("query", "x", error("InvalidRequestException", said), PAYER_ROLE)
     assert "s3:GetBucketLocation" in link.cause
     assert "athena.output_location" in link.change
+
+
+def test_a_text_says_which_call_was_denied_and_whether_a_node_made_it() -> None:
+    line = (
+        'level=warn err="AccessDenied: User: arn:aws:sts::222222222222:assumed-role/nodes/i-0123456789abcdef0 is not '
+        'authorized to perform: s3:ListBucket on resource: \\"arn:aws:s3:::acme\\" because no policy allows it"'
+    )
+    found = refusals.denied_call(line)
+    assert found is not None
+    assert (found.action, found.on, found.by_node) == ("s3:ListBucket", "arn:aws:s3:::acme", True)
+    assert "restart the pods" in refusals.by_a_node("list", "x", found.user).change
+    assert refusals.denied_call("AccessDenied: Access Denied") is None

@@ -56,7 +56,9 @@ def test_a_wrong_option_of_the_bucket_is_refused_by_name(changes: dict[str, Any]
         ({}, "demo.example", "host: 'demo.example'"),
     ],
 )
-def test_a_wrong_option_of_the_identity_is_refused_by_name(changes: dict[str, Any], host: str | None, said: str) -> None:
+def test_a_wrong_option_of_the_identity_is_refused_by_name(
+    changes: dict[str, Any], host: str | None, said: str
+) -> None:
     with pytest.raises(AnsibleAWSError, match=re.escape(said)):
         probe.check_storage_claim(dataclasses.replace(CLAIM, **changes), host)
 

@@ -81,23 +81,61 @@ def judge(
         (error("KMS.KMSInvalidStateException", "x is pending import."), "cannot be used as it is", "describe-key"),
         (error("SlowDown"), "AWS does not say more", "AWS' own text"),
         (EndpointConnectionError(endpoint_url="https://s3.eu-wset-1.amazonaws.com"), "does not answer", "own text"),
-        (denied("s3:PutObject", "because no identity-based policy allows the s3:PutObject action"),
-         f"no policy of {ROLE} allows s3:PutObject on {BUCKET}/x", "object_storage_workload"),
-        (denied("s3:PutObject", "with an explicit deny in an identity-based policy"), f"a policy of {ROLE} denies", "out"),
-        (denied("s3:PutObject", "with an explicit deny in a service control policy"), "organisation forbids", "service"),
-        (denied("s3:PutObject", "with an explicit deny in a resource control policy"), "organisation forbids", "resource"),
-        (denied("s3:PutObject", "because no VPC endpoint policy allows the s3:PutObject action"), "VPC endpoint", "Allow"),
-        (denied("s3:PutObject", "because no permissions boundary allows the s3:PutObject action"), "boundary of", "Allow"),
-        (denied("s3:PutObject", "because no resource-based policy allows the s3:PutObject action"),
-         "is of another account and its policy does not", "object_storage_sharing"),
-        (denied("s3:PutObject", "with an explicit deny in a resource-based policy"), "the bucket policy denies", "acme"),
-        (denied("kms:GenerateDataKey", "because no resource-based policy allows the kms:GenerateDataKey action", KEY),
-         f"the key policy of {KEY} does not let {ROLE} use the key", "object_storage_key"),
-        (denied("kms:GenerateDataKey", "with an explicit deny in a resource-based policy", KEY),
-         f"the key policy of {KEY} denies kms:GenerateDataKey to {ROLE}", "Take the statement"),
+        (
+            denied("s3:PutObject", "because no identity-based policy allows the s3:PutObject action"),
+            f"no policy of {ROLE} allows s3:PutObject on {BUCKET}/x",
+            "object_storage_workload",
+        ),
+        (
+            denied("s3:PutObject", "with an explicit deny in an identity-based policy"),
+            f"a policy of {ROLE} denies",
+            "out",
+        ),
+        (
+            denied("s3:PutObject", "with an explicit deny in a service control policy"),
+            "organisation forbids",
+            "service",
+        ),
+        (
+            denied("s3:PutObject", "with an explicit deny in a resource control policy"),
+            "organisation forbids",
+            "resource",
+        ),
+        (
+            denied("s3:PutObject", "because no VPC endpoint policy allows the s3:PutObject action"),
+            "VPC endpoint",
+            "Allow",
+        ),
+        (
+            denied("s3:PutObject", "because no permissions boundary allows the s3:PutObject action"),
+            "boundary of",
+            "Allow",
+        ),
+        (
+            denied("s3:PutObject", "because no resource-based policy allows the s3:PutObject action"),
+            "is of another account and its policy does not",
+            "object_storage_sharing",
+        ),
+        (
+            denied("s3:PutObject", "with an explicit deny in a resource-based policy"),
+            "the bucket policy denies",
+            "acme",
+        ),
+        (
+            denied(
+                "kms:GenerateDataKey", "because no resource-based policy allows the kms:GenerateDataKey action", KEY
+            ),
+            f"the key policy of {KEY} does not let {ROLE} use the key",
+            "object_storage_key",
+        ),
+        (
+            denied("kms:GenerateDataKey", "with an explicit deny in a resource-based policy", KEY),
+            f"the key policy of {KEY} denies kms:GenerateDataKey to {ROLE}",
+            "Take the statement",
+        ),
         (denied("s3:PutObject", "because no identity-based policy allows it", user=NODE), "role of a node", "restart"),
     ],
-)  # fmt: skip
+)
 def test_each_refusal_has_its_cause(exception: Exception, cause: str, change: str) -> None:
     link = judge(exception)
     assert link.state == "failed"
@@ -145,7 +183,10 @@ def test_another_owner_comes_first() -> None:
 
 def test_the_statement_of_the_bucket_policy_is_named() -> None:
     def policy(**statement: Any) -> dict[str, Any]:
-        return {"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:put*", "Resource": f"{BUCKET}/*"} | statement}
+        return {
+            "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:put*", "Resource": f"{BUCKET}/*"}
+            | statement
+        }
 
     assert "denies s3:PutObject: statement Tls" in judge(PLAIN, "allowed", Witness(policy=policy(Sid="Tls"))).cause
     for other in ({"Effect": "Allow"}, {"Action": "s3:GetObject"}, {"Resource": BUCKET}):

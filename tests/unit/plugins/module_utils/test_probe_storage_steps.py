@@ -1,57 +1,72 @@
 # Copyright: Contributors to kubestrap.aws
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts of the steps that need no bucket. The steps themselves are made in the sandbox."""
+"""What the sandbox does not do: answers that get lost. All other steps are made there."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_links as links
 from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_storage_steps as steps
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe_identity import Patience
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_place import Storage
+from botocore.exceptions import ClientError, ReadTimeoutError
 
-KEY = "arn:aws:kms:eu-west-1:222222222222:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-
-
-def storage(**options: Any) -> steps.Storage:
-    return steps.Storage("acme", "eu-west-1", **options)
-
-
-@pytest.mark.parametrize(("prefix", "folder"), [("", ""), ("/", ""), ("a", "a/"), ("/a/b/", "a/b/")])
-def test_the_folder_ends_with_a_slash(prefix: str, folder: str) -> None:
-    assert storage(prefix=prefix).folder == folder
+LOST = ReadTimeoutError(endpoint_url="https://s3.eu-west-1.amazonaws.com")
 
 
-def test_only_what_is_asked_for_is_a_step() -> None:
-    always = ["list", "region", "missing", "put", "get", "multipart", "delete"]
-    assert storage().steps == always
-    assert storage(prefix_enforced=True).steps == always
-    whole = storage(prefix="a", prefix_enforced=True, encryption="AES256").steps
-    assert set(whole) - set(always) == {"encryption", "outside"}
-    assert set(whole) < set(links.ORDER)
-    assert sorted(whole, key=links.ORDER.index) == whole
+def error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, "PutObject")
 
 
-def test_arns_have_the_partition() -> None:
-    assert storage(partition="aws-cn").arn == "arn:aws-cn:s3:::acme"
+class Bucket:
+    """A client that answers by operation, and keeps what it was asked."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_args, **_options: None))
+
+    def client(self, *_service: str) -> Bucket:
+        return self
+
+    def __getattr__(self, method: str) -> Any:
+        def call(**params: Any) -> Any:
+            self.asked.append((method, params))
+            answer = self.answers.get(method, {})
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
 
 
-@pytest.mark.parametrize(
-    ("answer", "wanted", "cause"),
-    [
-        ({"ServerSideEncryption": "AES256"}, {"encryption": "AES256"}, ""),
-        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY}, {"encryption": "aws:kms"}, ""),
-        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY}, {"encryption": "aws:kms", "kms_key_arn": KEY}, ""),
-        ({"ServerSideEncryption": "AES256"}, {"encryption": "aws:kms"}, "aws:kms was asked for"),
-        ({}, {"encryption": "AES256"}, "AES256 was asked for"),
-        (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY},
-            {"encryption": "aws:kms", "kms_key_arn": f"{KEY}x"},
-            f"it should be {KEY}x",
-        ),
-    ],
-)
-def test_the_encryption(answer: dict[str, str], wanted: dict[str, str], cause: str) -> None:
-    link = steps.encryption_link(answer, storage(**wanted))
-    assert (link.state, link.cause) == ("failed" if cause else "ok", cause)
+@pytest.mark.parametrize(("refusal", "left"), [(None, 0), (error("AccessDenied"), 1)])
+def test_an_object_whose_answer_was_lost_is_swept_away_all_the_same(refusal: Exception | None, left: int) -> None:
+    workload = Bucket(get_object=error("NoSuchKey"), put_object=LOST)
+    operator = Bucket(**({"delete_object": refusal} if refusal else {}))
+    tried = steps.StorageSteps(
+        workload, "arn", operator, Storage("acme", "eu-west-1", owner="222222222222"), Patience(0)
+    )
+    links = {link.link: link.state for link in tried.run()}
+    assert (links["missing"], links["put"], links["get"], links["delete"]) == ("ok", "failed", "skipped", "skipped")
+    written = next(params for method, params in workload.asked if method == "put_object")
+    deleted = {"Bucket": "acme", "ExpectedBucketOwner": "222222222222", "Key": written["Key"]}
+    assert ("delete_object", deleted) in operator.asked
+    assert [item["key"] for item in tried.left] == [written["Key"]] * left
+
+
+def test_what_is_refused_was_not_written() -> None:
+    operator = Bucket()
+    workload = Bucket(get_object=error("NoSuchKey"), put_object=error("SlowDown"))
+    tried = steps.StorageSteps(workload, "arn", operator, Storage("acme", "eu-west-1"), Patience(0))
+    tried.run()
+    assert operator.asked == []
+
+
+def test_boto3_does_not_follow_the_way_to_another_region() -> None:
+    context: dict[str, Any] = {"s3_redirect": {"redirected": False, "bucket": "acme"}}
+    steps._stay(context=context, params={})
+    assert context["s3_redirect"] == {"redirected": True, "bucket": "acme"}

@@ -136,7 +136,11 @@ def test_others_are_refused_but_for_services_and_the_buckets_own_account() -> No
 @pytest.mark.parametrize(
     ("function", "params", "said"),
     [
-        ("object_storage_workload", {**PLACE, "bucket": "s3://acme"}, "bucket: 's3://acme' is not the name of a bucket"),
+        (
+            "object_storage_workload",
+            {**PLACE, "bucket": "s3://acme"},
+            "bucket: 's3://acme' is not the name of a bucket",
+        ),
         ("object_storage_workload", {**PLACE, "prefix": "a*"}, "prefix: 'a*' must not have a wildcard"),
         ("object_storage_workload", {**PLACE, "key_arn": "alias/x"}, "key_arn: 'alias/x' is not an ARN of KMS"),
         ("object_storage_workload", {**PLACE, "key_arn": KEY, "region": "us-east-1"}, "is a key in region eu-west-1"),

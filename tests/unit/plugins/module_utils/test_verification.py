@@ -70,6 +70,11 @@ def test_the_rows() -> None:
     ]
 
 
+def test_of_several_identities_a_row_says_whose_it_is() -> None:
+    links = [{**link("role", state), "identity": "monitoring:thanos"} for state in ("ok", "skipped")]
+    assert [row[0] for row in rows(links)] == ["role (monitoring:thanos)"] * 2
+
+
 def test_the_document_names_every_host_and_the_worst_verdict() -> None:
     made = document(
         {

@@ -71,7 +71,10 @@ def test_patience_only_after_a_change() -> None:
         ({}, "one of the following is required: service_accounts, key_pair, key_secret"),
         ({**ACCOUNTS, "key_pair": PAIR}, "parameters are mutually exclusive"),
         ({"service_accounts": ["a"], "namespace": "n"}, "parameters are required together: service_accounts, role_arn"),
-        ({"service_accounts": ["a"], "role_arn": ROLE}, "missing parameter(s) required by 'service_accounts': namespace"),
+        (
+            {"service_accounts": ["a"], "role_arn": ROLE},
+            "missing parameter(s) required by 'service_accounts': namespace",
+        ),
         ({"key_secret": {"name": "s"}}, "missing parameter(s) required by 'key_secret': namespace"),
         ({"key_pair": PAIR, "pods": {}}, "missing parameter(s) required by 'pods': service_accounts"),
     ],
