@@ -15,6 +15,8 @@ import typing as t
 from ._identifiers import check_account_id, refuse
 from .policies import Statement, _allow, _bucket, _check_arn, _check_bucket, _need, _objects, _use_key, check_key
 
+# By it a later run finds our statements in a bucket's policy, and takes out those that nobody asks for any more.
+_SHARED = "KubestrapShared"
 _BUCKET = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
 _OBJECTS = [
     "s3:GetObject",
@@ -89,8 +91,8 @@ def object_storage_sharing(
 ) -> list[Statement]:
     """For the policy of a bucket: let named roles of other accounts use it.
 
-    The roles need ``object_storage_workload`` in their own account beside it. Statements of one prefix keep their Sids
-    whatever other prefixes there are.
+    The roles need ``object_storage_workload`` in their own account beside it. All Sids begin with KubestrapShared, and
+    statements of one prefix keep theirs whatever other prefixes there are.
 
     :param role_arns: roles (or users), with ``*`` in their names where wanted
     :param prefixes: role -> its own folder; a role that is not there may use the whole bucket
@@ -108,7 +110,7 @@ def object_storage_sharing(
         mark = hashlib.sha256(prefix.encode()).hexdigest()[:8] if prefix else ""
         for statement in _use_bucket(bucket, partition, prefix, put_object_acl):
             admitting = _admitting(statement, roles, statement.get("Condition", {}))
-            statements.append({**admitting, "Sid": f"Shared{statement['Sid']}{mark}"})
+            statements.append({**admitting, "Sid": f"{_SHARED}{statement['Sid']}{mark}"})
     if account_id is not None:
         statements.append(_no_others(_bucket(partition, bucket), role_arns, account_id))
     return statements
@@ -117,7 +119,7 @@ def object_storage_sharing(
 def _no_others(bucket_arn: str, role_arns: list[str], account_id: str) -> Statement:
     check_account_id("account_id", account_id)
     return {
-        "Sid": "DenyOtherAccounts",
+        "Sid": f"{_SHARED}DenyOthers",
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",

@@ -120,7 +120,7 @@ def test_a_folders_sids_stay_when_others_come() -> None:
 def test_others_are_refused_but_for_services_and_the_buckets_own_account() -> None:
     shared = storage.object_storage_sharing(**PLACE, role_arns=[ROLE], account_id="222222222222")
     assert shared[-1] == {
-        "Sid": "DenyOtherAccounts",
+        "Sid": "KubestrapSharedDenyOthers",
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
