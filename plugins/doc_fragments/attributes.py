@@ -8,8 +8,8 @@ from __future__ import annotations
 class ModuleDocFragment:
     """Attributes that modules of the collection share."""
 
-    # A module that manages something outside of AWS: fragment kubestrap.aws.attributes.plain
-    PLAIN = r"""
+    # A module that manages something: fragment kubestrap.aws.attributes
+    DOCUMENTATION = r"""
 options: {}
 attributes:
   check_mode:
@@ -23,8 +23,8 @@ attributes:
     support: full
 """
 
-    # A module that only reads, outside of AWS: fragment kubestrap.aws.attributes.plain_info
-    PLAIN_INFO = r"""
+    # A module that only reads: fragment kubestrap.aws.attributes.info
+    INFO = r"""
 options: {}
 attributes:
   check_mode:
@@ -51,15 +51,13 @@ attributes:
     support: full
 """
 
-    _GROUP = r"""  action_group:
+    # Beside it, where the module has an AWS connection: fragment kubestrap.aws.attributes.action_group
+    ACTION_GROUP = r"""
+options: {}
+attributes:
+  action_group:
     description: Use C(group/kubestrap.aws.aws) in C(module_defaults) to set defaults for this module.
     support: full
     membership:
       - kubestrap.aws.aws
 """
-
-    # A module that manages something in AWS: fragment kubestrap.aws.attributes
-    DOCUMENTATION = PLAIN + _GROUP
-
-    # A module that only reads, with an AWS connection: fragment kubestrap.aws.attributes.info
-    INFO = PLAIN_INFO + _GROUP

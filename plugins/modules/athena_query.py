@@ -64,6 +64,7 @@ options:
     default: 300
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

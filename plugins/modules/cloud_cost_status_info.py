@@ -83,7 +83,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - kubestrap.aws.attributes.action
-  - kubestrap.aws.attributes.plain_info
+  - kubestrap.aws.attributes.info
   - kubestrap.aws.kubernetes
 notes:
   - With O(url) the API server may be left out; then no log is read. O(api_key) has to live as long as the task waits.

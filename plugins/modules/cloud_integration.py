@@ -90,7 +90,7 @@ attributes:
     details:
       - Entries and fields that differ are shown by name. No value is shown.
 extends_documentation_fragment:
-  - kubestrap.aws.attributes.plain
+  - kubestrap.aws.attributes
   - kubestrap.aws.kubernetes
 notes:
   - In the cluster it takes the verbs C(get), C(create), C(patch) and C(delete) on C(secrets) and C(serviceaccounts), C(get) and C(create) on

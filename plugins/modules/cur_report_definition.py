@@ -92,6 +92,7 @@ options:
     default: present
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - kubestrap.aws.ownership
   - amazon.aws.common.modules

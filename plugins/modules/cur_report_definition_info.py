@@ -21,6 +21,7 @@ options:
     type: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules

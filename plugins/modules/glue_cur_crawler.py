@@ -64,6 +64,7 @@ options:
     type: dict
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -102,6 +102,7 @@ options:
     default: present
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -46,6 +46,7 @@ options:
     default: false
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -76,6 +76,7 @@ options:
     default: 24
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - kubestrap.aws.ownership
   - amazon.aws.common.modules

@@ -106,6 +106,7 @@ options:
     default: false
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - kubestrap.aws.ownership
   - amazon.aws.common.modules

@@ -30,6 +30,7 @@ options:
     default: kubecost
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -140,6 +140,7 @@ options:
         default: object-store.yaml
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
   - kubestrap.aws.proof
   - amazon.aws.common.modules

@@ -248,6 +248,7 @@ options:
     default: []
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -50,7 +50,7 @@ options:
     elements: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes.action
-  - kubestrap.aws.attributes.plain_info
+  - kubestrap.aws.attributes.info
 seealso:
   - module: ansible.builtin.debug
 """

@@ -165,6 +165,7 @@ options:
     type: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.account
   - kubestrap.aws.ownership
   - amazon.aws.common.modules

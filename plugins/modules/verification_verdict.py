@@ -28,7 +28,7 @@ options:
     required: true
 extends_documentation_fragment:
   - kubestrap.aws.attributes.action
-  - kubestrap.aws.attributes.plain_info
+  - kubestrap.aws.attributes.info
 seealso:
   - plugin: kubestrap.aws.verification_document
     plugin_type: filter

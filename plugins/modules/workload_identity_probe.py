@@ -131,6 +131,7 @@ options:
     type: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
+  - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
   - kubestrap.aws.proof
   - amazon.aws.common.modules
