@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from ._connection import AwsConnection
 from ._identifiers import check_account_id, refuse
 from ._kube_api import KubeApi, KubeError, answer_or_error, principal_of
+from ._object_store_endpoint import check_endpoint
 from ._plan import gather
 from ._probe_identity import Patience, check_role_arn, check_ways, mint_token, read_role, take_own_role
 from ._probe_links import Link, arranged, awaiting, failed, in_check_mode, unreached, verdict
@@ -24,7 +24,6 @@ from ._regions import check_region, s3_endpoint
 from ._s3_names import check_bucket_name
 from .policies import check_key
 
-_GLOBAL_ENDPOINT = "s3.amazonaws.com"
 _CHAIN = ["token", "trust", "role"]
 
 
@@ -53,19 +52,16 @@ class StorageClaim:
     patience_seconds: float = 0
 
 
-def endpoint_url(endpoint: str | None, region: str, partition: str) -> str | None:
+def endpoint_url(endpoint: str | None, region: str) -> str | None:
     """Where the workload calls S3, ``None`` for the region's own endpoint, which boto3 knows.
 
     :param endpoint: host as the object store's configuration has it
-    :raises AnsibleAWSError: it is not a host
+    :raises AnsibleAWSError: it is not a host, or one of AWS in another region
     """
-    if endpoint is None or endpoint == s3_endpoint(region) or (endpoint == _GLOBAL_ENDPOINT and partition == "aws"):
+    if endpoint is None:
         return None
-    if not re.fullmatch(r"[0-9A-Za-z.-]+(:\d+)?", endpoint):
-        refuse(
-            "endpoint", endpoint, "is not the name of a host", f"Write the host alone, such as {s3_endpoint(region)}"
-        )
-    return f"https://{endpoint}"
+    found = check_endpoint("endpoint", endpoint, region)
+    return None if found.is_global or endpoint == s3_endpoint(region) else f"https://{endpoint}"
 
 
 def check_storage_claim(claim: StorageClaim, host: str | None = None) -> None:

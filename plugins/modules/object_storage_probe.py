@@ -358,7 +358,7 @@ def storage_of(params, region):
         bucket=params["bucket"],
         region=region,
         partition=partition,
-        endpoint_url=endpoint_url(params["endpoint"], region, partition),
+        endpoint_url=endpoint_url(params["endpoint"], region),
         prefix=params["prefix"],
         prefix_enforced=params["prefix_enforced"],
         encryption=params["encryption"],

@@ -151,8 +151,12 @@ def test_a_bucket_of_somebody_is_used_as_it_is(gateway_sandbox: Sandbox) -> None
     client.put_bucket_lifecycle_configuration(Bucket=THEIRS, LifecycleConfiguration={"Rules": [rule]})
 
     used = run(gateway_sandbox, bucket=THEIRS, versioning="Enabled", shared_with=ROLES)
+    refused = run(gateway_sandbox, bucket=THEIRS, encryption="aws:kms")
     stays = run(gateway_sandbox, bucket=THEIRS, state="absent", delete_data=True)
 
+    assert refused.rc == 2
+    assert "is not that of the bucket storage-of-somebody, which is not ours: AES256" in refused.report
+    assert refused.writes == [], "no key was made for it"
     assert len(told(used)["changes"]) == 2
     assert "Status" not in client.get_bucket_versioning(Bucket=THEIRS)
     assert rules(gateway_sandbox, THEIRS) == ["theirs", "kubestrap-abort-uploads"]
@@ -160,11 +164,29 @@ def test_a_bucket_of_somebody_is_used_as_it_is(gateway_sandbox: Sandbox) -> None
     client.delete_bucket(Bucket=THEIRS)
 
 
+def test_a_key_of_its_own_comes_and_goes_with_the_bucket(gateway_sandbox: Sandbox) -> None:
+    wanted = {"bucket": "storage-with-key", "encryption": "aws:kms", "shared_with": ROLES}
+    predicted, made, again = (run(gateway_sandbox, check=check, **wanted) for check in (True, False, False))
+    assert predicted.writes == again.writes == []
+    assert told(predicted)["changes"] == told(made)["changes"]
+    arn = told(made)["kms_key_arn"]
+    rule = s3(gateway_sandbox).get_bucket_encryption(Bucket="storage-with-key")["ServerSideEncryptionConfiguration"]
+    assert rule["Rules"][0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn}
+    assert rule["Rules"][0]["BucketKeyEnabled"] is True
+    kms = operator(gateway_sandbox, ACCOUNT, REGION).client("kms")
+    policy = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["AccountUsesIam", "ObjectStorageUsesKey"]
+
+    gone = run(gateway_sandbox, state="absent", bucket="storage-with-key", encryption="aws:kms")
+
+    assert told(gone)["changes"][-1] == "delete the alias alias/storage-with-key"
+    assert kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"bucket": "s3://reports"}, "workload_storage_bucket: 's3://reports'"),
-        ({"encryption": "aws:kms"}, "workload_storage_kms_key_arn: '' is missing"),
         ({"kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}, "is not used. Write workload_storage_encryption"),
         ({"account_id": "1234"}, "kubestrap_account_id: '1234'"),
         ({"region": ""}, "workload_storage_region: '' is missing"),

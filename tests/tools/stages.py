@@ -69,5 +69,5 @@ STAGES = (
         minutes=40, check=False,
     ),
     pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (40 minutes on two cores)",
-                 "tests/integration", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", minutes=75),
+                 "tests/integration", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", minutes=75),
 )  # fmt: skip

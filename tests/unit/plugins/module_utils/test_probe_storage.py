@@ -64,24 +64,26 @@ def test_a_wrong_option_of_the_identity_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "region", "partition", "url"),
+    ("endpoint", "region", "url"),
     [
-        (None, "eu-west-1", "aws", None),
-        ("s3.eu-west-1.amazonaws.com", "eu-west-1", "aws", None),
-        ("s3.amazonaws.com", "eu-west-1", "aws", None),
-        ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "aws-cn", None),
-        ("s3.amazonaws.com", "cn-north-1", "aws-cn", "https://s3.amazonaws.com"),
-        ("s3.us-east-1.amazonaws.com", "eu-west-1", "aws", "https://s3.us-east-1.amazonaws.com"),
-        ("127.0.0.1:4566", "eu-west-1", "aws", "https://127.0.0.1:4566"),
+        (None, "eu-west-1", None),
+        ("s3.eu-west-1.amazonaws.com", "eu-west-1", None),
+        ("s3.amazonaws.com", "eu-west-1", None),
+        ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1", None),
+        ("s3.dualstack.eu-west-1.amazonaws.com", "eu-west-1", "https://s3.dualstack.eu-west-1.amazonaws.com"),
+        ("127.0.0.1:4566", "eu-west-1", "https://127.0.0.1:4566"),
     ],
 )
 def test_only_another_endpoint_than_the_regions_own_is_called(
-    endpoint: str | None, region: str, partition: str, url: str | None
+    endpoint: str | None, region: str, url: str | None
 ) -> None:
-    assert probe.endpoint_url(endpoint, region, partition) == url
+    assert probe.endpoint_url(endpoint, region) == url
 
 
-@pytest.mark.parametrize("endpoint", ["https://s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com/acme", ""])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com/acme", "", "s3.us-east-1.amazonaws.com"],
+)
 def test_an_endpoint_is_a_host(endpoint: str) -> None:
-    with pytest.raises(AnsibleAWSError, match="is not the name of a host. Write the host alone, such as s3.eu-west-1"):
-        probe.endpoint_url(endpoint, "eu-west-1", "aws")
+    with pytest.raises(AnsibleAWSError, match=r"^endpoint: .*Write s3\.eu-west-1\.amazonaws\.com"):
+        probe.endpoint_url(endpoint, "eu-west-1")
