@@ -96,7 +96,7 @@ class Installation:
         payers: int = 1,
         clusters: int = 1,
         regions: dict[str, str] | None = None,
-        plain: bool | None = None,
+        plain: bool = False,
     ) -> None:
         """Make them.
 

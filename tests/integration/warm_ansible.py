@@ -1,0 +1,192 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook in a process that is forked from one which has imported all that a run needs.
+
+Most of the processor time of a run goes into importing the same code again: Ansible once, boto3 and the collections
+once for each module. Here a fork server (``multiprocessing``) has imported it. Each run is a fork of it, and each module
+a fork of the worker that Ansible makes for a task. Playbooks, plugins, modules, their arguments and what goes over the network
+are the same as ever; only how Python comes to its code differs.
+
+    start([*arguments], environment=..., stdout=..., stderr=...)  ->  a multiprocessing.Process
+
+What begins with ``import_everything`` runs in the fork server and its forks alone: Ansible reads settings when it is
+imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import json
+import multiprocessing
+import multiprocessing.process
+import os
+import pkgutil
+import runpy
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# How Ansible tells a test what it did, and what it shall not say.
+SETTINGS = {
+    "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+    "ANSIBLE_RETRY_FILES_ENABLED": "false",
+    "ANSIBLE_LOCALHOST_WARNING": "false",
+    "ANSIBLE_NOCOLOR": "true",
+}
+# Modules of others that our playbooks call, beside all of ours.
+FOREIGN_MODULES = ("kubernetes.core.plugins.modules.k8s", "kubernetes.core.plugins.modules.helm")
+# Services whose models take botocore longest to read.
+SERVICES = ("athena", "cloudformation", "cur", "eks", "glue", "iam", "kms", "s3", "sts")
+# How arguments and results are written; all modules have this one.
+PROFILE = "legacy"
+
+_forks = multiprocessing.get_context("forkserver")
+# Module payloads of a worker: what Ansible hands to the connection -> what is to be run.
+_payloads: dict[bytes, tuple[str, bytes, dict[str, str]]] = {}
+_real: dict[str, Any] = {}
+
+
+def start(
+    arguments: Sequence[str], environment: Mapping[str, str], mark: str, stdout: Path, stderr: Path
+) -> multiprocessing.process.BaseProcess:
+    """Start ``ansible-playbook ARGUMENTS``. Its first call takes two seconds, any other one some milliseconds.
+
+    :param environment: all of it
+    :param mark: name of its processes (``/proc/PID/comm``, 15 characters), but of programs that they start
+    :param stdout: file for the output; ``stderr`` too
+    """
+    _forks.set_forkserver_preload([f"{__package__}.warm_ansible_server"])
+    request = (list(arguments), dict(environment), mark, os.getcwd(), str(stdout), str(stderr))
+    process = _forks.Process(target=_serve, args=request)
+    process.start()
+    return process
+
+
+def _serve(*request: Any) -> None:
+    importlib.import_module(f"{__package__}.warm_ansible_server")
+    _run(*request)
+
+
+# --- in the fork server, and in its forks
+
+
+def import_everything() -> None:
+    """Import what runs need, and have modules run in forks."""
+    os.environ.update(SETTINGS)
+    from ansible.cli import playbook  # the first of Ansible's modules to be imported, as it demands
+    from ansible.executor import module_common
+    from ansible.plugins import action, loader
+
+    loader._configure_collection_loader()
+    importlib.import_module("ansible_collections.ansible.posix.plugins.callback.json")
+    ours = importlib.import_module("ansible_collections.kubestrap.aws.plugins.modules")
+    names = [f"{ours.__name__}.{module.name}" for module in pkgutil.iter_modules(ours.__path__)]
+    for name in [*names, *(f"ansible_collections.{name}" for name in FOREIGN_MODULES)]:
+        importlib.import_module(name)
+        del sys.modules[name]  # a run executes it anew, as a program
+    connection = importlib.import_module("ansible_collections.kubestrap.aws.plugins.module_utils._connection")
+    for service in SERVICES:
+        connection.AwsConnection("us-east-1", "https://127.0.0.1:1", {}).client(service)
+    _real.update(
+        cli=playbook.PlaybookCLI,
+        common=module_common,
+        modify_module=action.modify_module,
+        execute=action.ActionBase._low_level_execute_command,
+    )
+    action.modify_module = _modify_module
+    action.ActionBase._low_level_execute_command = _execute
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+    gc.collect()
+
+
+def _run(arguments: list[str], environment: dict[str, str], mark: str, folder: str, stdout: str, stderr: str) -> None:
+    gc.disable()  # it would write to the memory that forks share, and so have it copied
+    os.setsid()  # Ctrl-C is for pytest, which ends the run then
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    Path("/proc/self/comm").write_text(mark)
+    for path, stream in ((stdout, sys.stdout), (stderr, sys.stderr)):
+        with open(path, "wb") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["ansible-playbook", *arguments]
+    code: Any = 1
+    try:
+        _real["cli"].cli_executor(sys.argv)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+def _modify_module(**options: Any) -> Any:
+    """The payload of a module: a key in place of a program that has all its imports in it."""
+    from ansible.module_utils.common.json import Direction, get_module_encoder
+
+    with contextlib.suppress(ValueError):  # no module of Ansible's or of a collection
+        name = _real["common"]._get_ansible_module_fqn(options["module_path"])
+        encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
+        parameters = json.dumps({"ANSIBLE_MODULE_ARGS": options["module_args"]}, cls=encoder).encode()
+        key = f"{name} {len(_payloads)}".encode()
+        _payloads[key] = name, parameters, {name: str(value) for name, value in options["environment"].items()}
+        shebang = f"#!{sys.executable}"
+        return _real["common"]._BuiltModule(
+            b_module_data=key, module_style="new", shebang=shebang, serialization_profile=PROFILE
+        )
+    return _real["modify_module"](**options)
+
+
+def _execute(self: Any, cmd: str, *args: Any, in_data: bytes | None = None, **options: Any) -> dict[str, Any]:
+    if in_data in _payloads:
+        return _run_module(*_payloads[in_data])
+    return _real["execute"](self, cmd, *args, in_data=in_data, **options)
+
+
+def _run_module(name: str, parameters: bytes, environment: dict[str, str]) -> dict[str, Any]:
+    """Run a module in a fork: what it printed, and its exit code."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code: Any = 1
+        printed = sys.stdout = sys.stderr = io.StringIO()
+        try:
+            os.close(reader)
+            os.environ.update(environment)
+            code = _be_module(name, parameters)
+        except BaseException:
+            printed.write(traceback.format_exc())
+        finally:
+            with open(writer, "wb") as pipe:
+                pipe.write(printed.getvalue().encode())
+            os._exit(code if isinstance(code, int) else 1)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        output = pipe.read().decode()
+    _child, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return {"rc": code, "stdout": output, "stdout_lines": output.splitlines(), "stderr": "", "stderr_lines": []}
+
+
+def _be_module(name: str, parameters: bytes) -> Any:
+    from ansible.module_utils import _internal, basic
+
+    basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = parameters, PROFILE
+    _internal.is_controller = False  # a module tells of warnings in its result
+    try:
+        runpy.run_module(
+            name, init_globals={"_module_fqn": name, "_modlib_path": ""}, run_name="__main__", alter_sys=True
+        )
+    except SystemExit as end:
+        return end.code
+    raise RuntimeError(f"{name} has not ended itself")
