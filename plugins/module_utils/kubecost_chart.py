@@ -13,19 +13,24 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ._identifiers import refuse
-from ._kubernetes_names import check_kubernetes_name
+from ansible.module_utils.common.dict_transformations import dict_merge
 
-Values = t.Mapping[str, t.Any]
+from . import _kubecost_storage as storage
+from ._identifiers import refuse
+from ._kubecost_names import Values, aggregator_method, cut, full_name, value_at
+from ._kubernetes_names import check_kubernetes_name
 
 # Key of the Secret that holds the cloud integration; the charts mount no other.
 SECRET_KEY = "cloud-integration.json"
 
-RELEASE_KEYS = ("generation", "release", "namespace", "values")
+RELEASE_KEYS = ("generation", "release", "namespace", "values", "object_store", "cloud_integration")
 
 # Pods do not see a changed Secret: chart 3 mounts a sub-path, and no chart watches a Secret that it did not make. All
 # generations put the values of global.podAnnotations on their pods, so a checksum there rolls them.
 CHECKSUM_ANNOTATION = "kubestrap.aws/cloud-integration-checksum"
+# The same for the Secret and the identity of object storage, on the pods that open the bucket. The subcharts
+# prometheus, thanos and finops-agent do not read global.podAnnotations: they have keys of their own.
+OBJECT_STORE_CHECKSUM_ANNOTATION = "kubestrap.aws/object-store-checksum"
 # Beside it, of a release that was there before this collection first changed it: such a one is never uninstalled.
 RELEASE_ANNOTATION, ADOPTED = "kubestrap.aws/release", "adopted"
 # The charts from 2 on roll their pods by themselves when a ConfigMap that they make from these values changes.
@@ -172,7 +177,8 @@ def facts(release: t.Any) -> dict[str, t.Any]:
     """What an install of a release makes, as far as the AWS side has to know it.
 
     :param release: mapping with the keys ``RELEASE_KEYS``; of the user's ``values``, which may be left out, those
-        count that rename objects or move the reading container
+        count that rename objects or move the reading container. ``object_store`` and ``cloud_integration`` tell what
+        the cluster is wired for, which moves it too
     :returns: see the documentation of the filter ``kubestrap.aws.kubecost_facts``
     :raises AnsibleAWSError: unknown generation, or a name that Kubernetes or Helm refuses
     """
@@ -182,8 +188,10 @@ def facts(release: t.Any) -> dict[str, t.Any]:
     made = generation_of("generation", release.get("generation"))
     check_kubernetes_name("release", release.get("release"), "Helm release")
     check_kubernetes_name("namespace", release.get("namespace"), "Namespace")
-    user = release.get("values") or {}
     number, name, namespace = str(release["generation"]), release["release"], release["namespace"]
+    wanted = _storage_wanted(number, release)
+    user = _formed(number, release, wanted) if wanted else release.get("values") or {}
+    integrated = _integrated(number, release) and not (wanted and wanted["part"] == storage.AGENT)
     account = service_account_name(number, name, user)
     labels = reader_labels(number, name, user)
     return {
@@ -201,9 +209,60 @@ def facts(release: t.Any) -> dict[str, t.Any]:
         "finops_agent_service_account_name": finops_agent_account(name, user) if number == "3" else None,
         "pod_labels": labels,
         "pod_selector": ",".join(f"{key}={value}" for key, value in labels.items()),
-        "workloads": readers(number, name, user),
+        "workloads": readers(number, name, user) if integrated else [],
         "checksum_annotation": CHECKSUM_ANNOTATION,
+        "object_store": _object_store_facts(number, release, wanted),
     }
+
+
+def _storage_wanted(generation: str, release: Values) -> dict[str, t.Any]:
+    """The storage that the cluster is wired for; nothing, when it is not."""
+    if not release.get("object_store"):
+        return {}
+    storage.check(release["object_store"], generation)
+    return {**release["object_store"], "part": release["object_store"].get("part") or storage.PRIMARY}
+
+
+def _integrated(generation: str, release: Values) -> bool:
+    return bool(release.get("cloud_integration", True)) or brings_integration(generation, release.get("values") or {})
+
+
+def _formed(generation: str, release: Values, store: Values) -> dict[str, t.Any]:
+    """The user's values with those that give the cluster its part of the storage."""
+    user, part = release.get("values") or {}, store["part"]
+    formed = dict_merge(storage.defaults(generation, part), dict(user))
+    formed = dict_merge(formed, storage.shape(generation, part, _integrated(generation, release)))
+    if store.get("service_account"):
+        formed = dict_merge(formed, storage.account_values(store["service_account"], part))
+    return t.cast("dict[str, t.Any]", formed)
+
+
+def _object_store_facts(generation: str, release: Values, wanted: Values) -> dict[str, t.Any]:
+    """Who opens the bucket, or would when the cluster were wired for storage."""
+    user = release.get("values") or {}
+    store = wanted or {"part": storage.part_of(generation, user)}
+    values, name = _formed(generation, release, store), release["release"]
+    accounts = storage.Accounts(
+        main=main_account_name(generation, name, values),
+        made=value_at(values, "serviceAccount.create") is not False,
+        reader=service_account_name(generation, name, values),
+        agent=finops_agent_account(name, values) if generation == "3" else "",
+    )
+    opening = storage.openers(generation, name, values, accounts, fullname(generation, name, values))
+    return {
+        "part": store["part"],
+        "file_name": store.get("key") or storage.FILE_NAMES[generation],
+        "product_key_file": storage.PRODUCT_KEY_FILE,
+        "checksum_annotation": OBJECT_STORE_CHECKSUM_ANNOTATION,
+        "service_accounts": storage.service_accounts(opening, release["namespace"]),
+        "workloads": opening,
+    }
+
+
+def brings_integration(generation: str, values: Values) -> bool:
+    """Whether these values have a cloud integration of the user's own in them."""
+    made = GENERATIONS[generation]
+    return any(value_at(values, dotted) for dotted in (made.secret_value, *made.rivals))
 
 
 def service_account_name(generation: str, release: str, values: Values) -> str:
@@ -211,6 +270,11 @@ def service_account_name(generation: str, release: str, values: Values) -> str:
     for key in GENERATIONS[generation].account_values:
         if value_at(values, key):
             return str(value_at(values, key))
+    return main_account_name(generation, release, values)
+
+
+def main_account_name(generation: str, release: str, values: Values) -> str:
+    """The chart's own ServiceAccount."""
     own = value_at(values, "serviceAccount.name")
     if own:
         return str(own)
@@ -220,31 +284,7 @@ def service_account_name(generation: str, release: str, values: Values) -> str:
 
 def fullname(generation: str, release: str, values: Values) -> str:
     """The chart's ``fullname``: name of its main Deployment (1, 2) and of the ServiceAccount that it makes."""
-    override = value_at(values, "fullnameOverride")
-    if override:
-        return _cut(str(override))
-    name = _chart_label(generation, values)
-    return _cut(release if name in release else f"{release}-{name}")
-
-
-def value_at(values: t.Any, dotted: str) -> t.Any:
-    """The value below a dotted key, ``None`` when a part of the way is missing."""
-    for part in dotted.split("."):
-        if not isinstance(values, t.Mapping):
-            return None
-        values = values.get(part)
-    return values
-
-
-def aggregator_method(values: Values) -> str:
-    """How chart 2 deploys its aggregator: ``singlepod``, ``statefulset`` or ``disabled`` (helper of the same name)."""
-    if value_at(values, "federatedETL.primaryCluster"):
-        return "statefulset"
-    if value_at(values, "federatedETL.agentOnly") or values.get("agent") or values.get("cloudAgent"):
-        return "disabled"
-    if value_at(values, "kubecostAggregator.enabled"):
-        return "statefulset"
-    return str(value_at(values, "kubecostAggregator.deployMethod") or "singlepod")
+    return full_name(release, GENERATIONS[generation].chart, values)
 
 
 def readers(generation: str, release: str, values: Values) -> list[dict[str, str]]:
@@ -258,13 +298,13 @@ def readers(generation: str, release: str, values: Values) -> list[dict[str, str
         running = method == "statefulset" and value_at(values, "kubecostAggregator.cloudCost.enabled") is not False
     else:
         running = value_at(values, "cloudCost.enabled") is not False
-    return [_deployment(_cut(f"{release}-cloud-cost"), "cloud-cost")] if running else []
+    return [_deployment(cut(f"{release}-cloud-cost"), "cloud-cost")] if running else []
 
 
 def reader_labels(generation: str, release: str, values: Values) -> dict[str, str]:
     """Labels that select those pods. All three are needed: chart 2 gives app=cost-analyzer to its frontend too."""
     separate = generation == "3" or (generation == "2" and aggregator_method(values) != "singlepod")
-    name = "cloud-cost" if separate else _cut(_chart_label(generation, values))
+    name = "cloud-cost" if separate else cut(_chart_label(generation, values))
     app = "cloud-cost" if separate else "cost-analyzer"
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": release, "app": app}
 
@@ -276,7 +316,7 @@ def finops_agent_account(release: str, values: Values) -> str:
         return str(own)
     if value_at(values, "finopsagent.serviceAccount.create") is False:
         return "default"
-    return _cut(release if "finopsagent" in release else f"{release}-finopsagent")
+    return full_name(release, "finopsagent", value_at(values, "finopsagent") or {})
 
 
 def _chart_label(generation: str, values: Values) -> str:
@@ -285,8 +325,3 @@ def _chart_label(generation: str, values: Values) -> str:
 
 def _deployment(name: str, container: str) -> dict[str, str]:
     return {"api_version": "apps/v1", "kind": "Deployment", "name": name, "container": container}
-
-
-def _cut(name: str) -> str:
-    """``trunc 63 | trimSuffix "-"`` of the charts; trimSuffix takes one dash, not all."""
-    return name[:63].removesuffix("-")

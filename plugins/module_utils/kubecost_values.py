@@ -17,26 +17,31 @@ import typing as t
 
 from ansible.module_utils.common.dict_transformations import dict_merge
 
+from . import _kubecost_storage_values as storage
 from ._identifiers import refuse
 from ._kubernetes_names import check_kubernetes_name
 from .kubecost_chart import (
     ADOPTED,
     CHECKSUM_ANNOTATION,
     CONFIGS_ANNOTATION,
+    OBJECT_STORE_CHECKSUM_ANNOTATION,
     ONE_SOURCE,
     RELEASE_ANNOTATION,
     Generation,
     Values,
+    brings_integration,
+    finops_agent_account,
     fullname,
     generation_of,
     readers,
     value_at,
 )
 
-REQUIRED_KEYS = ("generation", "release", "cloud_integration_secret", "cluster_id")
+REQUIRED_KEYS = ("generation", "release", "cluster_id")
+# Of the first two at least one is needed.
 OPTIONAL_KEYS = (
-    "service_account", "finops_agent_service_account", "cluster_name", "checksum", "adopted", "image_registry",
-    "user_values",
+    "cloud_integration_secret", "object_store", "service_account", "finops_agent_service_account", "cluster_name",
+    "checksum", "adopted", "image_registry", "user_values",
 )  # fmt: skip
 KNOWN_KEYS = REQUIRED_KEYS + OPTIONAL_KEYS
 _ACCOUNT_KEYS = ("create", "name", "annotations")
@@ -52,18 +57,26 @@ def build(wiring: t.Any) -> dict[str, t.Any]:
     wiring = _checked(wiring)
     generation = generation_of("generation", wiring["generation"])
     user = wiring.get("user_values") or {}
-    _refuse_unusable(generation, user)
+    _refuse_unusable(generation, user, bool(wiring.get("cloud_integration_secret")))
     account = _account(wiring, user)
     ours = dict_merge(_ours(str(wiring["generation"]), wiring, account), _images(generation, wiring))
+    unless_given: dict[str, t.Any] = {}
+    if wiring.get("object_store"):
+        stored = storage.wired(
+            wiring, user, _storage_marks(wiring), _accounts(wiring, user, account), _integrated(wiring, user)
+        )
+        ours, unless_given = dict_merge(ours, stored.ours), stored.unless_given
     _refuse_contradictions(ours, user)
     for dotted in generation.account_values:
         if value_at(user, dotted) not in (None, "", account["name"]):
             _contradiction(dotted, value_at(user, dotted), account["name"])
-    _refuse_without_reader(wiring, user)
-    values = dict_merge(dict(user), ours)
-    if wiring.get("checksum") and str(wiring["generation"]) == "1":
+    if wiring.get("cloud_integration_secret"):
+        _refuse_without_reader(wiring, user)
+    values = dict_merge(dict_merge(unless_given, dict(user)), ours)
+    if str(wiring["generation"]) == "1" and (wiring.get("checksum") or _storage_marks(wiring)):
         configs = json.dumps(values["kubecostProductConfigs"], sort_keys=True, default=str)
-        values["global"]["podAnnotations"][CONFIGS_ANNOTATION] = hashlib.sha256(configs.encode()).hexdigest()
+        digest = hashlib.sha256(configs.encode()).hexdigest()
+        values = dict_merge(values, {"global": {"podAnnotations": {CONFIGS_ANNOTATION: digest}}})
     return values
 
 
@@ -79,7 +92,7 @@ def _checked(wiring: t.Any) -> t.Mapping[str, t.Any]:
     if not isinstance(wiring.get("user_values") or {}, t.Mapping):
         refuse("user_values", wiring["user_values"], "is not a mapping", "Write values as in the chart's values.yaml")
     check_kubernetes_name("release", wiring["release"], "Helm release")
-    check_kubernetes_name("cloud_integration_secret", wiring["cloud_integration_secret"], "Secret")
+    _check_purpose(wiring)
     for name in ("service_account", "finops_agent_service_account"):
         _check_account(name, wiring.get(name))
     if wiring.get("finops_agent_service_account") and str(wiring["generation"]) != "3":
@@ -90,6 +103,26 @@ def _checked(wiring: t.Any) -> t.Mapping[str, t.Any]:
             "Only Kubecost 3 has this agent; leave it out",
         )
     return wiring
+
+
+def _check_purpose(wiring: t.Mapping[str, t.Any]) -> None:
+    """A cluster is wired for billing data, for storage, or for both."""
+    if wiring.get("object_store"):
+        generation_of("generation", wiring["generation"])
+        storage.check_wiring(wiring)
+    if wiring.get("cloud_integration_secret"):
+        check_kubernetes_name("cloud_integration_secret", wiring["cloud_integration_secret"], "Secret")
+        return
+    if not wiring.get("object_store"):
+        refuse(
+            "cloud_integration_secret",
+            "",
+            "is missing, and so is object_store",
+            "Write cloud_integration_secret to have billing data read, object_store to keep data in a bucket, or both",
+        )
+    if wiring.get("checksum"):
+        write = "Leave it out, or write it as object_store.checksum"
+        refuse("checksum", wiring["checksum"], "is that of the cloud integration, and the wiring has none", write)
 
 
 def _check_account(option: str, account: t.Any) -> None:
@@ -116,8 +149,25 @@ def _account(wiring: t.Mapping[str, t.Any], user: Values) -> dict[str, t.Any]:
     return {"create": given.get("create", True), "name": name, "annotations": dict(given.get("annotations") or {})}
 
 
+def _storage_marks(wiring: t.Mapping[str, t.Any]) -> dict[str, str]:
+    checksum = (wiring.get("object_store") or {}).get("checksum")
+    return {OBJECT_STORE_CHECKSUM_ANNOTATION: checksum} if checksum else {}
+
+
+def _integrated(wiring: t.Mapping[str, t.Any], user: Values) -> bool:
+    return bool(wiring.get("cloud_integration_secret")) or brings_integration(str(wiring["generation"]), user)
+
+
+def _accounts(wiring: t.Mapping[str, t.Any], user: Values, main: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    """The accounts of chart and agent. What writes the bucket is by default who reads it."""
+    given = wiring.get("finops_agent_service_account") or {}
+    agent = {"create": True, "annotations": dict(main["annotations"]), **given}
+    agent["name"] = given.get("name") or finops_agent_account(wiring["release"], user)
+    return {"main": main, "agent": agent}
+
+
 def _ours(number: str, wiring: t.Mapping[str, t.Any], account: dict[str, t.Any]) -> dict[str, t.Any]:
-    secret = wiring["cloud_integration_secret"]
+    secret = wiring.get("cloud_integration_secret")
     cluster_id = wiring["cluster_id"]
     checksum = wiring.get("checksum")
     marks = {CHECKSUM_ANNOTATION: checksum} if checksum else {}
@@ -127,15 +177,15 @@ def _ours(number: str, wiring: t.Mapping[str, t.Any], account: dict[str, t.Any])
     values: dict[str, t.Any] = {"serviceAccount": account}
     if number == "3":
         values["global"] = {"clusterId": cluster_id, **everywhere}
-        values["cloudCost"] = {"enabled": True, "cloudIntegrationSecret": secret}
+        if secret:
+            values["cloudCost"] = {"enabled": True, "cloudIntegrationSecret": secret}
         agent = wiring.get("finops_agent_service_account")
         if agent:
             values["finopsagent"] = {"serviceAccount": {"create": True, **agent}}
         return values
-    values["kubecostProductConfigs"] = {
-        "clusterName": wiring.get("cluster_name") or cluster_id,
-        "cloudIntegrationSecret": secret,
-    }
+    values["kubecostProductConfigs"] = {"clusterName": wiring.get("cluster_name") or cluster_id}
+    if secret:
+        values["kubecostProductConfigs"]["cloudIntegrationSecret"] = secret
     values["prometheus"] = {"server": {"global": {"external_labels": {"cluster_id": cluster_id}}}}
     if everywhere:
         values["global"] = everywhere
@@ -157,7 +207,7 @@ def _images(generation: Generation, wiring: t.Mapping[str, t.Any]) -> dict[str, 
     return values
 
 
-def _refuse_unusable(generation: Generation, user: Values) -> None:
+def _refuse_unusable(generation: Generation, user: Values, integrated: bool) -> None:
     """Values with which the chart fails, which it does not read, or which would take our Secret's place."""
     chart = f"the chart {generation.chart} {generation.version.split('.', maxsplit=1)[0]}.x"
     unusable = [(dotted, f"is refused by {chart}", advice) for dotted, advice in generation.refused.items()]
@@ -165,6 +215,7 @@ def _refuse_unusable(generation: Generation, user: Values) -> None:
     unusable += [
         (dotted, "is a second source of the cloud integration", ONE_SOURCE)
         for dotted in (*generation.rivals, *generation.beside)
+        if integrated
     ]
     for dotted, problem, advice in unusable:
         if value_at(user, dotted):
@@ -185,8 +236,8 @@ def _refuse_without_reader(wiring: t.Mapping[str, t.Any], user: Values) -> None:
 def _refuse_contradictions(ours: Values, user: Values, path: tuple[str, ...] = ()) -> None:
     for name, value in ours.items():
         theirs = user.get(name)
-        # The charts treat an empty text as "not set", and values files often carry it.
-        if theirs is None or theirs == "":
+        # The charts treat an empty text as "not set", and values files often carry it. A list of ours has theirs in it.
+        if theirs is None or theirs == "" or isinstance(value, list):
             continue
         here = (*path, name)
         if isinstance(value, t.Mapping) and isinstance(theirs, t.Mapping):

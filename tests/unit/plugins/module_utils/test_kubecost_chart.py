@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils.kubecost_chart import (
     GENERATIONS,
-    aggregator_method,
+    brings_integration,
     facts,
     fullname,
     generation_of,
     generation_of_chart,
-    value_at,
 )
 
 LONG = "a-release-of-which-the-name-has-exactly-fifty-three-c"
@@ -50,6 +50,15 @@ def test_all_facts_of_generation_3() -> None:
             {"api_version": "apps/v1", "kind": "Deployment", "name": "kubecost-cloud-cost", "container": "cloud-cost"}
         ],
         "checksum_annotation": "kubestrap.aws/cloud-integration-checksum",
+        # The lists in it are the subject of test_kubecost_storage.py.
+        "object_store": {
+            "part": "primary",
+            "file_name": "federated-store.yaml",
+            "product_key_file": "productkey.json",
+            "checksum_annotation": "kubestrap.aws/object-store-checksum",
+            "service_accounts": ANY,
+            "workloads": ANY,
+        },
     }
 
 
@@ -122,22 +131,6 @@ def test_the_agent_has_an_account_of_its_own(release: str, account: dict[str, An
     assert made["finops_agent_service_account_name"] == name
 
 
-@pytest.mark.parametrize(
-    ("values", "method"),
-    [
-        ({}, "singlepod"),
-        ({"kubecostAggregator": {"deployMethod": "statefulset"}}, "statefulset"),
-        ({"kubecostAggregator": {"enabled": True}}, "statefulset"),
-        ({"federatedETL": {"primaryCluster": True}}, "statefulset"),
-        ({"federatedETL": {"agentOnly": True}}, "disabled"),
-        ({"agent": True}, "disabled"),
-        ({"cloudAgent": True}, "disabled"),
-    ],
-)
-def test_where_chart_2_runs_its_aggregator(values: dict[str, Any], method: str) -> None:
-    assert aggregator_method(values) == method
-
-
 def test_chart_2_with_a_statefulset_reads_in_a_pod_of_its_own() -> None:
     made = of("2", kubecostAggregator={"deployMethod": "statefulset"})
     assert made["workloads"][0]["name"] == "kubecost-cloud-cost"
@@ -202,9 +195,13 @@ def test_what_is_no_release() -> None:
         facts("kubecost")
 
 
-def test_a_value_below_a_dotted_key() -> None:
-    values = {"a": {"b": {"c": 0}}, "x": None}
-    assert value_at(values, "a.b.c") == 0
-    assert value_at(values, "a.b") == {"c": 0}
-    assert value_at(values, "a.b.c.d") is None
-    assert value_at(values, "x.y") is None
+def test_a_part_of_the_storage_that_is_refused() -> None:
+    with pytest.raises(AnsibleAWSError, match="object_store.part: 'reader' is no part of a cluster"):
+        facts({"generation": "3", "release": "kubecost", "namespace": "kubecost", "object_store": {"part": "reader"}})
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_cloud_integration_of_the_users_own(generation: str) -> None:
+    own = {"kubecostProductConfigs": {"cloudIntegrationSecret": "mine"}, "cloudCost": {"cloudIntegrationJSON": "{}"}}
+    assert brings_integration(generation, own)
+    assert not brings_integration(generation, {"cloudCost": {"cloudIntegrationSecret": ""}})
