@@ -30,7 +30,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils import kubecost_char
 CHARTS = COLLECTION / "tests/fixtures/charts"
 CHART_OF = {"1": CHARTS / "cost-analyzer-1", "2": CHARTS / "cost-analyzer", "3": CHARTS / "kubecost"}
 ROLE = "arn:aws:iam::222222222222:role/kubecost-demo"
-SECRET = "cloud-integration"
+SECRET, STORE, PRODUCT_KEY = "cloud-integration", "bucket-config", "enterprise"
 LONG = "a-release-of-which-the-name-has-exactly-fifty-three-c"
 
 Helm = Callable[..., subprocess.CompletedProcess[str]]
@@ -112,7 +112,14 @@ INSTALLS = [
     ("2", "kubecost", {}),
     ("2", "my-cost-analyzer", {}),
     ("2", LONG, {}),
-    ("2", "costs", {"kubecostAggregator": {"deployMethod": "statefulset"}}),
+    (
+        "2",
+        "costs",
+        {
+            "kubecostAggregator": {"deployMethod": "statefulset"},
+            "kubecostModel": {"federatedStorageConfigSecret": STORE},
+        },
+    ),
     ("2", "costs", {"nameOverride": "kc"}),
     ("3", "kubecost", {}),
     ("3", "costs", {"fullnameOverride": "money"}),
@@ -167,6 +174,8 @@ def test_images_come_from_the_registry(helm: Helm, generation: str) -> None:
         workloads = [each for each in rendered(helm, generation, "kubecost", values).values() if "spec" in each]
         pods = [each["spec"]["template"]["spec"] for each in workloads if "template" in each["spec"]]
         images = [container["image"] for pod in pods for container in pod["containers"]]
+        # Not Kubecost's own: the user's values name it.
+        images = [image for image in images if "prometheus" not in image]
         assert images
         assert {image.startswith(f"{registry}/") for image in images} == {expected}
 
@@ -175,7 +184,7 @@ def test_the_labels_leave_the_other_pods_out(helm: Helm) -> None:
     labels = facts("3", "kubecost", {})["pod_labels"]
     objects = rendered(helm, "3", "kubecost", wired("3"))
     workloads = [each for each in objects.values() if each["kind"] in ("Deployment", "StatefulSet")]
-    assert len(workloads) == 5
+    assert len(workloads) == 6
     assert [each["metadata"]["name"] for each in workloads if selects(each, labels)] == ["kubecost-cloud-cost"]
 
 
@@ -237,7 +246,20 @@ def test_chart_3_writes_a_second_source_into_our_secret(helm: Helm, dotted: str)
         ("2", {"serviceAccount": {"create": "true"}}),
         ("2", {"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": 222222222222}}}),
         ("2", {"kubecostAggregator": {"deployMethod": "daemonset"}}),
+        ("1", {"thanos": {"store": {"enabled": "true"}}}),
+        ("1", {"prometheus": {"server": {"extraVolumes": {"name": "object-store-volume"}}}}),
         ("2", {"kubecostAggregator": {"deployMethod": "statefulset"}}),
+        (
+            "2",
+            {
+                "kubecostAggregator": {"deployMethod": "statefulset"},
+                "kubecostModel": {"federatedStorageConfigSecret": STORE},
+            },
+        ),
+        ("2", {"kubecostModel": {"federatedStorageConfigSecret": STORE}}),
+        ("2", {"federatedETL": {"agentOnly": "true"}}),
+        ("3", {"global": {"federatedStorage": {"fileName": 1}}}),
+        ("3", {"localStore": {"enabled": "false"}}),
         ("2", {"kubecostProductConfigs": {"athenaProjectID": 111111111111}}),
         ("3", {"global": {"clusterId": ""}}),
         ("3", {"global": {"clusterId": 12}}),
@@ -247,6 +269,159 @@ def test_chart_3_writes_a_second_source_into_our_secret(helm: Helm, dotted: str)
 )
 def test_other_values_that_are_refused(helm: Helm, generation: str, values: dict[str, Any]) -> None:
     assert helm("template", "kubecost", CHART_OF[generation], values=values).returncode != 0
+
+
+def stored(
+    generation: str, release: str = "kubecost", user: dict[str, Any] | None = None, **store: Any
+) -> dict[str, Any]:
+    """The values of a cluster that is wired for storage; a primary has a cloud integration too."""
+    object_store = {"secret": STORE, "checksum": "one", **store}
+    if generation == "1":
+        object_store.setdefault("service_account", "thanos")
+    billing = {} if store.get("part") == "agent" else {"cloud_integration_secret": SECRET, "checksum": "one"}
+    missing = {"cloud_integration_secret": "", "checksum": "", **billing}
+    return wired(generation, release, user, object_store=object_store, **missing)
+
+
+def storage_facts(generation: str, release: str, user: dict[str, Any], **store: Any) -> dict[str, Any]:
+    described = {"generation": generation, "release": release, "namespace": "finops", "values": user}
+    account = {"service_account": "thanos"} if generation == "1" else {}
+    return kubecost_chart.facts({**described, "object_store": {"secret": STORE, **account, **store}})["object_store"]
+
+
+def opens(workload: dict[str, Any]) -> str:
+    """Name of the volume of the bucket's Secret in a workload's pods."""
+    volumes = workload.get("spec", {}).get("template", {}).get("spec", {}).get("volumes") or []
+    return next((each["name"] for each in volumes if each.get("secret", {}).get("secretName") == STORE), "")
+
+
+# (generation, release, the user's values)
+STORAGES = [
+    ("1", "kubecost", {}),
+    ("1", LONG, {"thanos": {"compact": {"enabled": False}}}),
+    ("1", "my-thanos", {"prometheus": {"nameOverride": "prom"}}),
+    ("2", "kubecost", {}),
+    ("2", LONG, {"nameOverride": "kc"}),
+    ("3", "kubecost", {}),
+    ("3", "finopsagent", {}),
+    ("3", "costs", {"finopsagent": {"fullnameOverride": "agent"}, "fullnameOverride": "money"}),
+    ("3", "costs", {"clusterController": {"enabled": False}}),
+]
+
+
+@pytest.mark.parametrize("part", ["primary", "agent"])
+@pytest.mark.parametrize(("generation", "release", "user"), STORAGES)
+def test_who_opens_the_bucket_is_what_helm_renders(
+    helm: Helm, generation: str, release: str, user: dict[str, Any], part: str
+) -> None:
+    values, said = stored(generation, release, user, part=part), storage_facts(generation, release, user, part=part)
+    objects = rendered(helm, generation, release, values)
+    assert {(each["kind"], each["name"]) for each in said["workloads"]} == {
+        key for key, each in objects.items() if opens(each)
+    }
+    for each in said["workloads"]:
+        template = objects[each["kind"], each["name"]]["spec"]["template"]
+        assert template["spec"].get("serviceAccountName", "default") == each["service_account"]
+        assert template["metadata"]["annotations"][said["checksum_annotation"]] == "one"
+        container = next(one for one in template["spec"]["containers"] if one["name"] == each["container"])
+        assert opens(objects[each["kind"], each["name"]]) in [mount["name"] for mount in container["volumeMounts"]]
+    for account in said["service_accounts"]:
+        made = objects.get(("ServiceAccount", account["name"]))
+        assert (made is not None) == (account["created_by"] == "chart")
+        assert made is None or made["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": ROLE}
+    # The values say the same as the wiring does.
+    assert (
+        kubecost_chart.facts({"generation": generation, "release": release, "namespace": "finops", "values": values})[
+            "object_store"
+        ]
+        == said
+    )
+
+
+@pytest.mark.parametrize(("generation", "release", "user"), STORAGES)
+def test_who_reads_billing_data_beside_the_storage(
+    helm: Helm, generation: str, release: str, user: dict[str, Any]
+) -> None:
+    described = {"generation": generation, "release": release, "namespace": "finops", "values": user}
+    said = kubecost_chart.facts({**described, "object_store": {"part": "primary"}})
+    objects = rendered(helm, generation, release, stored(generation, release, user))
+    readers = [each for each in objects.values() if mounts(each, SECRET) and selects(each, said["pod_labels"])]
+    assert [(each["kind"], each["metadata"]["name"]) for each in readers] == [
+        (each["kind"], each["name"]) for each in said["workloads"]
+    ]
+
+
+def test_subcharts_do_not_read_the_annotations_of_all_pods(helm: Helm) -> None:
+    """Which is why their pods are marked by keys of their own."""
+    everywhere = {"global": {"podAnnotations": {"team": "finops"}}}
+    for generation, unmarked in (("1", {"thanos", "prometheus"}), ("3", {"finopsagent"})):
+        said = storage_facts(generation, "kubecost", {})
+        objects = rendered(helm, generation, "kubecost", stored(generation, "kubecost", everywhere))
+        for each in said["workloads"]:
+            annotations = objects[each["kind"], each["name"]]["spec"]["template"]["metadata"]["annotations"]
+            assert ("team" in annotations) != any(name in each["name"] for name in unmarked)
+
+
+@pytest.mark.parametrize(
+    ("generation", "workloads"),
+    [
+        ("1", {"kubecost-cost-analyzer"}),
+        ("2", {"kubecost-cost-analyzer", "kubecost-aggregator"}),
+        ("3", {"kubecost-aggregator"}),
+    ],
+)
+def test_the_product_key_is_mounted(helm: Helm, generation: str, workloads: set[str]) -> None:
+    file = storage_facts(generation, "kubecost", {})["product_key_file"]
+    volume = {
+        "name": "productkey-secret",
+        "secret": {"secretName": PRODUCT_KEY, "items": [{"key": file, "path": file}]},
+    }
+    for secret, expected in ((PRODUCT_KEY, workloads), ("", set())):
+        objects = rendered(helm, generation, "kubecost", stored(generation, product_key_secret=secret))
+        pods = {
+            name: each["spec"]["template"]["spec"]
+            for (_kind, name), each in objects.items()
+            if "template" in each.get("spec", {})
+        }
+        assert {name for name, pod in pods.items() if volume in pod.get("volumes", [])} == expected
+
+
+@pytest.mark.parametrize(
+    ("generation", "left"),
+    [
+        ("1", {"kubecost-cost-analyzer", "kubecost-prometheus-server"}),
+        ("2", {"kubecost-cost-analyzer"}),
+        ("3", {"kubecost-finopsagent", "kubecost-cluster-controller"}),
+    ],
+)
+def test_an_agent_runs_little(helm: Helm, generation: str, left: set[str]) -> None:
+    objects = rendered(helm, generation, "kubecost", stored(generation, part="agent"))
+    assert {name for kind, name in objects if kind in ("Deployment", "StatefulSet")} == left
+    assert {name for kind, name in rendered(helm, generation, "kubecost", stored(generation))} > left
+
+
+def test_an_inline_file_beside_the_secret(helm: Helm) -> None:
+    """Chart 2 ends with an error, chart 3 takes the Secret without a word."""
+    values = stored("2")
+    values["kubecostModel"]["federatedStorageConfig"] = "type: S3"
+    made = helm("template", "kubecost", CHART_OF["2"], values=values)
+    assert made.returncode != 0 and "mutually exclusive" in made.stderr
+    values = stored("3")
+    without = rendered(helm, "3", "kubecost", values)
+    values["global"]["federatedStorage"]["config"] = "type: S3"
+    beside = rendered(helm, "3", "kubecost", values)
+    assert without.keys() == beside.keys()
+    assert opens(beside["StatefulSet", "kubecost-aggregator"])
+
+
+@pytest.mark.parametrize("generation", CHART_OF)
+def test_a_cluster_for_storage_only_is_accepted(helm: Helm, generation: str) -> None:
+    values = wired(
+        generation, cloud_integration_secret="", checksum="", object_store={"secret": STORE, "checksum": "one"}
+    )
+    objects = rendered(helm, generation, "kubecost", values)
+    assert any(opens(each) for each in objects.values())
+    assert not any(mounts(each, SECRET) for each in objects.values())
 
 
 class Cluster:
@@ -269,6 +444,13 @@ class Cluster:
         metadata = client.V1ObjectMeta(name=SECRET)
         body = client.V1Secret(metadata=metadata, string_data={kubecost_chart.SECRET_KEY: json.dumps({"aws": {}})})
         self.core.create_namespaced_secret(self.namespace, body)
+
+    def write_store(self, file_name: str) -> None:
+        """The Secret of the bucket, and the ServiceAccount that chart 1 does not make."""
+        body = client.V1Secret(metadata=client.V1ObjectMeta(name=STORE), string_data={file_name: "type: S3"})
+        self.core.create_namespaced_secret(self.namespace, body)
+        account = client.V1ServiceAccount(metadata=client.V1ObjectMeta(name="thanos"))
+        self.core.create_namespaced_service_account(self.namespace, account)
 
     def pods(self, selector: str) -> list[Any]:
         """The pods that are not on their way out."""
@@ -322,3 +504,37 @@ def test_a_release_in_the_cluster(cluster: Cluster, generation: str) -> None:
     after = cluster.pods(said["pod_selector"])
     assert [pod.metadata.annotations[said["checksum_annotation"]] for pod in after] == ["two"]
     assert after[0].metadata.uid != before[0].metadata.uid
+
+
+@pytest.mark.parametrize("generation", CHART_OF)
+def test_pods_that_open_the_bucket_are_rolled_in_the_cluster(cluster: Cluster, generation: str) -> None:
+    said = storage_facts(generation, "kubecost", {})
+    if generation != "1":
+        cluster.write_secret()
+        without = cluster.install(generation, stored(generation))
+        assert without.returncode != 0 and f"storage config secret '{STORE}' does not exist" in without.stderr
+    else:
+        cluster.write_secret()
+    cluster.write_store(said["file_name"])
+
+    def opening() -> dict[str, str]:
+        """UID of each pod that opens the bucket -> its checksum."""
+        pods = [
+            pod for pod in cluster.pods("") if any(v.secret and v.secret.secret_name == STORE for v in pod.spec.volumes)
+        ]
+        assert {pod.spec.service_account_name for pod in pods} == {each["name"] for each in said["service_accounts"]}
+        return {pod.metadata.uid: (pod.metadata.annotations or {}).get(said["checksum_annotation"]) for pod in pods}
+
+    first = cluster.install(generation, stored(generation))
+    assert first.returncode == 0, first.stderr
+    before = opening()
+    assert len(before) == len(said["workloads"]) and set(before.values()) == {"one"}
+
+    again = cluster.install(generation, stored(generation))
+    assert again.returncode == 0, again.stderr
+    assert opening() == before
+
+    changed = cluster.install(generation, stored(generation, checksum="two"))
+    assert changed.returncode == 0, changed.stderr
+    after = opening()
+    assert set(after.values()) == {"two"} and not before.keys() & after.keys()
