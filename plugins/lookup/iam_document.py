@@ -42,6 +42,11 @@ options:
         O(results_kms_key_arn), O(report_expires), O(crawler_stack), O(operator_arn), O(extent) and O(delete_data).
       - V(kubecost_cluster_operator), for whoever runs the cluster's half. Takes O(partition), O(region), O(account_id),
         O(cluster_name), O(role_name), and may take O(issuer), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
+      - V(workload_storage_operator), for whoever runs the role C(kubestrap.aws.workload_storage). Takes O(partition), O(region),
+        O(account_id), O(bucket), and may take O(kms_key_alias), O(versioning), O(object_lock), O(operator_arn), O(extent) and O(delete_data).
+      - V(object_storage_workload_operator), for whoever gives a workload the identity with which it opens a bucket, and proves it. Takes
+        O(partition), O(account_id), O(identity_method), and may take O(region), O(cluster_name), O(issuer), O(role_name), O(user_name),
+        O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
     type: list
     elements: str
     required: true
@@ -55,11 +60,13 @@ options:
     description: Partition of all ARNs, such as V(aws), V(aws-cn) or V(aws-us-gov).
     type: str
   region:
-    description: Region of workgroup, database and table; of the object storage documents, region of the bucket and its key.
+    description:
+      - Region of workgroup, database and table; of the object storage documents, region of the bucket and its key.
+      - Of V(kubecost_cluster_operator) and V(object_storage_workload_operator) region of the cluster.
     type: str
   account_id:
     description:
-      - The payer account, 12 digits in quotes.
+      - The payer account, 12 digits in quotes; of the operators' documents the account in which they work.
       - Of V(object_storage_sharing) the account of the bucket. With it all principals of other accounts but O(role_arns) are refused.
     type: str
   report_bucket:
@@ -104,7 +111,10 @@ options:
     type: list
     elements: list
   bucket:
-    description: Name of the bucket that gets the policy, or that the workload uses.
+    description:
+      - Name of the bucket that gets the policy, that the workload uses, or that is made.
+      - Of V(object_storage_workload_operator) the bucket in which the proof writes. Without it the operator has no rights in a bucket, and refusals
+        are explained less precisely.
     type: str
   prefix:
     description: Folder of the workload in the bucket; nothing else can be listed, read or written. Without it the whole bucket.
@@ -135,17 +145,19 @@ options:
     description: Name of the Cost and Usage Report.
     type: str
   role_name:
-    description: Name of the role that the playbook makes; of the payer's half the one that reads the billing data, of the cluster's half Kubecost's.
+    description:
+      - Name of the role that the playbook makes; of the payer's half the one that reads the billing data, of the cluster's half Kubecost's.
+      - Of V(object_storage_workload_operator) the one that the workload's ServiceAccounts take, with O(identity_method=irsa).
     type: str
   cluster_name:
     description: Name of the EKS cluster.
     type: str
   iam_path:
-    description: Path of that role; V(/) where it is not set.
+    description: Path of that role or user; V(/) where it is not set.
     type: str
   permissions_boundary:
     description:
-      - ARN of the policy that every role has as its boundary. Then no role can be made, and no policy be put into one, without it.
+      - ARN of the policy that every role and user has as its boundary. Then none can be made, and no policy be put into one, without it.
       - Without it nothing is demanded.
     type: str
   operator_arn:
@@ -167,8 +179,26 @@ options:
         can be made.
     type: str
   delete_data:
-    description: Whether a teardown may delete the delivered reports too.
+    description: Whether a teardown may delete the delivered reports, or the objects of the bucket, too.
     type: bool
+  kms_key_alias:
+    description:
+      - Alias of the KMS key that the role makes for the bucket (C(workload_storage_kms_key_alias)). Without it no key can be made. A key that is
+        given to the role takes no right.
+    type: str
+  versioning:
+    description: Whether C(workload_storage_versioning) is set.
+    type: bool
+  object_lock:
+    description: Whether the bucket has object lock (C(workload_storage_object_lock)).
+    type: bool
+  identity_method:
+    description: Whether the workload gets a role that its ServiceAccounts take (V(irsa)), or a user with an access key (V(access_key)).
+    type: str
+    choices: [irsa, access_key]
+  user_name:
+    description: Name of the user, with O(identity_method=access_key).
+    type: str
 seealso:
   - module: kubestrap.aws.iam_workload_role
   - module: kubestrap.aws.s3_storage_bucket
@@ -209,6 +239,12 @@ EXAMPLES = r"""
     msg: >-
       {{ lookup('kubestrap.aws.iam_document', 'kubecost_cluster_operator', partition='aws', region='eu-west-1',
                 account_id='222222222222', cluster_name='prod-eu', role_name='kubecost-prod-eu', extent='run') }}
+
+- name: Show what whoever makes a bucket with a key of its own has to be allowed
+  ansible.builtin.debug:
+    msg: >-
+      {{ lookup('kubestrap.aws.iam_document', 'workload_storage_operator', partition='aws', region='eu-west-1',
+                account_id='222222222222', bucket='acme-thanos', kms_key_alias='acme-thanos') }}
 """
 
 RETURN = r"""
@@ -225,11 +261,12 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_storage_policies import OPERATOR_STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
 from ansible_collections.kubestrap.aws.plugins.module_utils.storage_policies import STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.trust import TRUSTS
 
-DOCUMENTS = {**POLICIES, **STORAGE_POLICIES, **OPERATOR_POLICIES, **TRUSTS}
+DOCUMENTS = {**POLICIES, **STORAGE_POLICIES, **OPERATOR_POLICIES, **OPERATOR_STORAGE_POLICIES, **TRUSTS}
 
 
 class LookupModule(LookupBase):

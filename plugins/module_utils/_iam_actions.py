@@ -35,6 +35,7 @@ _S3: dict[str, tuple[str, ...]] = {
     "GetBucketTagging": ("GetBucketTagging",),
     "GetBucketVersioning": ("GetBucketVersioning",),
     "GetObject": ("GetObject",),
+    "GetObjectLockConfiguration": ("GetBucketObjectLockConfiguration",),
     "GetPublicAccessBlock": ("GetBucketPublicAccessBlock",),
     "HeadBucket": ("ListBucket",),
     "HeadObject": ("GetObject",),
@@ -51,7 +52,9 @@ _S3: dict[str, tuple[str, ...]] = {
     "PutBucketTagging": ("PutBucketTagging",),
     "PutBucketVersioning": ("PutBucketVersioning",),
     "PutObject": ("PutObject",),
+    "PutObjectLockConfiguration": ("PutBucketObjectLockConfiguration",),
     "PutPublicAccessBlock": ("PutBucketPublicAccessBlock",),
+    "UploadPart": ("PutObject",),
 }
 
 # Services whose operations are called as their actions are; the client's name in boto3 -> prefix of the actions.
@@ -83,6 +86,7 @@ _TAGGED_CREATES = {
     ("iam", "CreateOpenIDConnectProvider"): "iam:TagOpenIDConnectProvider",
     ("iam", "CreatePolicy"): "iam:TagPolicy",
     ("iam", "CreateRole"): "iam:TagRole",
+    ("iam", "CreateUser"): "iam:TagUser",
     ("kms", "CreateKey"): "kms:TagResource",
     ("s3", "CreateBucket"): "s3:TagResource",
 }

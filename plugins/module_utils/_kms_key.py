@@ -21,6 +21,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_ta
 from ._connection import AwsConnection
 from ._errors import error_code, error_handler
 from ._plan import gather
+from .storage_policies import ALIAS_TAG
 
 try:
     from botocore.exceptions import ClientError
@@ -29,7 +30,6 @@ except ImportError:
 
 _KmsError = error_handler("NotFoundException")
 
-ALIAS_TAG = "kubestrap.aws/alias"
 PENDING_DELETION = "PendingDeletion"
 
 # alias, arn, key_id, description, key_state, key_spec, enable_key_rotation, policy, tags, aliased (is there the alias?)

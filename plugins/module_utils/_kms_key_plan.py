@@ -16,11 +16,12 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_
 from . import policies
 from ._connection import AwsConnection
 from ._identifiers import refuse
-from ._kms_key import ALIAS_TAG, PENDING_DELETION, Key
+from ._kms_key import PENDING_DELETION, Key
 from ._ownership import creation_tags, is_foreign, keep_foreign, kept_tags
 from ._plan import Change, Plan
 from ._statements import Statement, check_statements, merge
 from ._tags import plan_tags
+from .storage_policies import ALIAS_TAG
 
 # KMS' quota "Key policy document size", in bytes.
 _POLICY_SIZE = 32768

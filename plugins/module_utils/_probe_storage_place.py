@@ -11,6 +11,9 @@ import typing as t
 
 from ._probe_links import Link, failed, ok
 
+# Below the workload's folder; what the proof writes is in it.
+FOLDER = "kubestrap-probe"
+
 
 @dataclasses.dataclass(frozen=True)
 class Storage:

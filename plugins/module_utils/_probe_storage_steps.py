@@ -17,7 +17,7 @@ from ._connection import AwsConnection
 from ._probe_identity import Patience
 from ._probe_links import FAILED, Link, failed, ok, pending, skipped
 from ._probe_refusals import allowed, is_denied, text_of
-from ._probe_storage_place import Storage, encryption_link
+from ._probe_storage_place import FOLDER, Storage, encryption_link
 from ._probe_storage_refusals import DOCUMENT, Refusal, is_about_region, look, policy_of, storage_refused
 
 try:
@@ -25,7 +25,6 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing SDK.
 
-FOLDER = "kubestrap-probe"
 NO_WRITE = "Nothing is written in check mode"
 
 

@@ -22,14 +22,20 @@ from .policies import BILLING_REGIONS, Statement, _use_key
 
 # What a policy is enough for; each has all of the one before.
 EXTENTS = ("check", "run", "teardown")
-# The permissions boundary that a role has, or gets, can be demanded of these actions (service authorization reference).
+# The permissions boundary that a role or user has, or gets, can be demanded of these actions (service authorization
+# reference).
 _BOUNDED = (
     "iam:AttachRolePolicy",
     "iam:CreateRole",
+    "iam:CreateUser",
     "iam:DeleteRolePolicy",
+    "iam:DeleteUserPolicy",
     "iam:DetachRolePolicy",
+    "iam:DetachUserPolicy",
     "iam:PutRolePermissionsBoundary",
     "iam:PutRolePolicy",
+    "iam:PutUserPermissionsBoundary",
+    "iam:PutUserPolicy",
 )
 
 # What no run with the defaults calls as long as nobody else changes what was made: they put back what was altered by

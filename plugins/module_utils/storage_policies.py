@@ -15,6 +15,8 @@ import typing as t
 from ._identifiers import check_account_id, refuse
 from .policies import Statement, _allow, _bucket, _check_arn, _check_bucket, _need, _objects, _use_key, check_key
 
+# A key's own id is known once it is made. By this tag, which says its alias, it is found before, and named in policies.
+ALIAS_TAG = "kubestrap.aws/alias"
 # By it a later run finds our statements in a bucket's policy, and takes out those that nobody asks for any more.
 _SHARED = "KubestrapShared"
 _BUCKET = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]

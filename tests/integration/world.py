@@ -28,6 +28,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils import _cur_schema a
 from ansible_collections.kubestrap.aws.plugins.module_utils import (  # noqa: E402
     operator_policies,
     operator_rbac,
+    operator_storage_policies,
     policies,
     storage_policies,
     trust,
@@ -44,6 +45,7 @@ __all__ = [
     "eks_token",
     "operator_policies",
     "operator_rbac",
+    "operator_storage_policies",
     "policies",
     "schema",
     "storage_policies",

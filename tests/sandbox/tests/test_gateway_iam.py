@@ -81,6 +81,17 @@ def test_inline_policies_of_a_role_share_their_size(gateway: Any) -> None:
     iam.put_role_policy(RoleName=name, PolicyName="three", PolicyDocument=of_size(140))
 
 
+def test_inline_policies_of_a_user_share_a_smaller_size(gateway: Any) -> None:
+    iam = gateway.client("iam", CLUSTER)
+    name = unique("user")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="one", PolicyDocument=of_size(1900))
+    error = refused(iam.put_user_policy, UserName=name, PolicyName="two", PolicyDocument=of_size(149))
+    assert (error.code, error.status) == ("LimitExceeded", 409)
+    assert error.message == f"Maximum policy size of 2048 bytes exceeded for user {name}"
+    iam.put_user_policy(UserName=name, PolicyName="two", PolicyDocument=of_size(148))
+
+
 def test_size_of_a_managed_policy(gateway: Any) -> None:
     iam = gateway.client("iam", CLUSTER)
     arn = iam.create_policy(PolicyName=unique("managed"), PolicyDocument=of_size(6144))["Policy"]["Arn"]

@@ -156,3 +156,42 @@ def test_a_key_policy_names_principals_that_exist(gateway: Any) -> None:
     missing = {**allow("kms:Decrypt", "*"), "Principal": {"AWS": f"arn:aws:iam::{CLUSTER}:role/missing"}}
     error = refused(kms.create_key, Policy=key_policy(missing))
     assert error.code == "MalformedPolicyDocumentException" and "invalid principals" in error.message
+
+
+def test_a_call_by_the_alias_is_about_the_key(gateway: Any, key: str) -> None:
+    alias = unique("alias/by-name")
+    gateway.client("kms", PAYER, REGION).create_alias(AliasName=alias, TargetKeyId=key)
+    of_alias = f"arn:aws:kms:{REGION}:{PAYER}:{alias}"
+    error = refused(role_client(gateway, "kms", PAYER, [allow("kms:*", of_alias)], REGION).describe_key, KeyId=alias)
+    assert (error.code, error.status) == ("AccessDeniedException", 400)
+    assert key in error.message
+    reader = role_client(gateway, "kms", PAYER, [allow("kms:DescribeKey", key)], REGION)
+    assert reader.describe_key(KeyId=alias)["KeyMetadata"]["Arn"] == key
+
+
+@pytest.mark.parametrize("lacking", ["the alias", "the key"])
+def test_an_alias_takes_the_right_to_it_and_to_its_key(gateway: Any, key: str, lacking: str) -> None:
+    alias = unique("alias/both")
+    rights = {"the alias": f"arn:aws:kms:{REGION}:{PAYER}:{alias}", "the key": key}
+    some = [arn for name, arn in rights.items() if name != lacking]
+    actions = ["kms:CreateAlias", "kms:DeleteAlias"]
+    poor = role_client(gateway, "kms", PAYER, [allow(actions, some)], REGION)
+    rich = role_client(gateway, "kms", PAYER, [allow(actions, list(rights.values()))], REGION)
+    error = refused(poor.create_alias, AliasName=alias, TargetKeyId=key)
+    assert (error.code, rights[lacking] in error.message) == ("AccessDeniedException", True)
+    rich.create_alias(AliasName=alias, TargetKeyId=key)
+    assert refused(poor.delete_alias, AliasName=alias).code == "AccessDeniedException"
+    rich.delete_alias(AliasName=alias)
+
+
+def test_a_tag_of_the_key_is_a_condition(gateway: Any) -> None:
+    kms = gateway.client("kms", PAYER, REGION)
+    ours, theirs = (
+        kms.create_key(Policy=key_policy(), Tags=[{"TagKey": "acme/alias", "TagValue": name}])["KeyMetadata"]["KeyId"]
+        for name in ("ours", "theirs")
+    )
+    right = allow("kms:EnableKey", f"arn:aws:kms:{REGION}:{PAYER}:key/*")
+    tagged = {**right, "Condition": {"StringEquals": {"aws:ResourceTag/acme/alias": "ours"}}}
+    client = role_client(gateway, "kms", PAYER, [tagged], REGION)
+    client.enable_key(KeyId=ours)
+    assert refused(client.enable_key, KeyId=theirs).code == "AccessDeniedException"

@@ -220,3 +220,15 @@ def test_resource_account_of_a_bucket_is_its_owner(gateway: Any) -> None:
 
     assert lists(PAYER)(Bucket=bucket)["KeyCount"] == 0
     assert refused(lists(CLUSTER), Bucket=bucket).code == "AccessDenied"
+
+
+@pytest.mark.parametrize("lacking", ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning", ""])
+def test_a_bucket_with_object_lock_takes_two_rights_more(gateway: Any, lacking: str) -> None:
+    rights = ["s3:CreateBucket", "s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
+    s3 = role_client(gateway, "s3", CLUSTER, [allow([right for right in rights if right != lacking], "*")])
+    if not lacking:
+        s3.create_bucket(Bucket=unique("locked"), ObjectLockEnabledForBucket=True)
+        return
+    error = refused(s3.create_bucket, Bucket=unique("locked"), ObjectLockEnabledForBucket=True)
+    assert (error.code, lacking in error.message) == ("AccessDenied", True)
+    s3.create_bucket(Bucket=unique("unlocked"))

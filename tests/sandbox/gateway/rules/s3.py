@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..aws_errors import aws_error
+from ..aws_errors import access_denied, aws_error
 from ..call import Call, Response
 from .registry import before
 
@@ -56,6 +56,19 @@ def reserved_names(call: Call, _gateway: Any) -> Response | None:
     name = call.params["Bucket"]
     if name.startswith(_PREFIXES) or name.endswith(_SUFFIXES):
         return aws_error(call, "InvalidBucketName", "The specified bucket is not valid.", 400, BucketName=name)
+    return None
+
+
+@before("s3", "CreateBucket", order=25)
+def object_lock_takes_rights(call: Call, gateway: Any) -> Response | None:
+    """A bucket that is made with object lock takes two rights more (S3 API reference, CreateBucket)."""
+    if call.headers.get("x-amz-bucket-object-lock-enabled", "").lower() != "true":
+        return None
+    arn = f"arn:aws:s3:::{call.params['Bucket']}"
+    for action in ("s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"):
+        denied = gateway.authorize(call, action, arn)
+        if denied:
+            return access_denied(call, action, arn, denied.reason)
     return None
 
 

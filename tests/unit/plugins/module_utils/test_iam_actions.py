@@ -19,6 +19,8 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._iam_actions import 
         ("s3", "DeleteBucketTagging", ["s3:PutBucketTagging"]),
         ("s3", "DeleteObjects", ["s3:DeleteObject", "s3:DeleteObjectVersion"]),
         ("glue", "GetTable", ["glue:GetTable"]),
+        ("s3", "GetObjectLockConfiguration", ["s3:GetBucketObjectLockConfiguration"]),
+        ("s3", "UploadPart", ["s3:PutObject"]),
         ("iam", "GetRole", ["iam:GetRole"]),
     ],
 )
@@ -29,6 +31,7 @@ def test_actions(service: str, operation: str, actions: list[str]) -> None:
 def test_a_call_that_creates_with_tags_needs_the_right_to_tag() -> None:
     assert actions_of("iam", "CreateRole") == ["iam:CreateRole", "iam:TagRole"]
     assert actions_of("iam", "CreateRole", tagged=False) == ["iam:CreateRole"]
+    assert actions_of("iam", "CreateUser") == ["iam:CreateUser", "iam:TagUser"]
     assert actions_of("s3", "CreateBucket") == ["s3:CreateBucket", "s3:TagResource"]
 
 

@@ -11,7 +11,12 @@ import textwrap
 from pathlib import Path
 
 import yaml
-from ansible_collections.kubestrap.aws.plugins.module_utils import operator_policies, operator_rbac, policies
+from ansible_collections.kubestrap.aws.plugins.module_utils import (
+    operator_policies,
+    operator_rbac,
+    operator_storage_policies,
+    policies,
+)
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs/docsite/rst/permissions.rst").read_text(encoding="utf-8")
 
@@ -29,10 +34,12 @@ def shown(document: str) -> dict[str, str]:
 
 
 def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
-    payer, cluster = (json.loads(block) for block in blocks("json"))
-    for document, policy in (("kubecost_payer_operator", payer), ("kubecost_cluster_operator", cluster)):
-        statements = operator_policies.OPERATOR_POLICIES[document](**shown(document))
-        assert policy == policies.document(statements)
+    functions = {**operator_policies.OPERATOR_POLICIES, **operator_storage_policies.OPERATOR_STORAGE_POLICIES}
+    documents = ("kubecost_payer_operator", "kubecost_cluster_operator")
+    documents += ("workload_storage_operator", "object_storage_workload_operator")
+    assert set(documents) == set(functions)
+    for document, block in zip(documents, blocks("json"), strict=True):
+        assert json.loads(block) == policies.document(functions[document](**shown(document)))
 
 
 def test_the_rbac_objects() -> None:
@@ -43,7 +50,8 @@ def test_the_rbac_objects() -> None:
 
 
 def test_the_actions_that_only_repair_are_named() -> None:
-    assert {action for action in operator_policies.OCCASIONAL if f"``{action}``" not in PAGE} == set()
+    occasional = operator_policies.OCCASIONAL | operator_storage_policies.STORAGE_OCCASIONAL
+    assert {action for action in occasional if f"``{action}``" not in PAGE} == set()
 
 
 def test_the_size_that_is_told() -> None:
