@@ -15,12 +15,19 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
+from . import policies
 from ._identifiers import refuse
 from ._plan import Change
 from ._statements import parse_document
 
 Kind = t.Literal["role", "user"]
 Documents = dict[str, dict[str, t.Any]]  # name of an inline policy -> document
+
+# Characters of all inline policies together.
+INLINE_SIZES: dict[Kind, int] = {
+    "role": policies.ROLE_INLINE_POLICIES_SIZE,
+    "user": policies.USER_INLINE_POLICIES_SIZE,
+}
 
 
 def principal_arn(kind: Kind, partition: str, account_id: str, path: str, name: str) -> str:
@@ -89,6 +96,43 @@ def documents_of(inline_policies: t.Mapping[str, t.Any] | None) -> Documents:
     return {name: parse_document("inline_policies", name, text) for name, text in (inline_policies or {}).items()}
 
 
+def check_inline_size(kind: Kind, documents: Documents, others: Documents | None = None) -> None:
+    """Refuse more inline policies than IAM takes: all of a role (or user) share one quota, which AWS does not raise.
+
+    :param documents: those that the task is about
+    :param others: what else the role (or user) has, as far as it is known
+    :raises AnsibleAWSError: names their size, the limit and what to write
+    """
+    own = {name: policies.size(document) for name, document in documents.items()}
+    more = {name: policies.size(document) for name, document in (others or {}).items()}
+    total, limit = sum(own.values()) + sum(more.values()), INLINE_SIZES[kind]
+    if total <= limit:
+        return
+    have = f"have {total} characters together"
+    if more:
+        have = f"have {sum(own.values())} characters, and {total} together with {', '.join(sorted(more))}"
+    largest = max(own, key=own.__getitem__)
+    shorten = f"Shorten the largest one ({largest}, {own[largest]}): fewer prefixes, or one wildcard for several"
+    another = (
+        f"make a managed policy of it (up to {policies.MANAGED_POLICY_SIZE}) and name it in managed_policy_arns, or "
+        "give the workload a role of its own"
+        if kind == "role"
+        else "split it over several users, or let the workload take a role, which may have "
+        f"{policies.ROLE_INLINE_POLICIES_SIZE}"
+    )
+    refuse(
+        "inline_policies",
+        ", ".join(own),
+        f"{have}; IAM allows {limit} for all inline policies of a {kind}",
+        f"{shorten}. Or {another}",
+    )
+
+
+def fits(kind: Kind, *documents: Documents) -> bool:
+    """Whether a role (or user) can have all these inline policies at once."""
+    return sum(policies.size(document) for each in documents for document in each.values()) <= INLINE_SIZES[kind]
+
+
 # --- the calls
 
 
@@ -123,14 +167,18 @@ def put_policies(
         for policy, document in wanted.items()
         if policy not in inline or compare_policies(inline[policy], document)
     }
+    # Those that get shorter first: at no time there may be more than fits.
+    order = sorted(new, key=lambda policy: policies.size(new[policy]) > policies.size(inline.get(policy) or {}))
     changes = [
         Change(
             f"put the inline policy {policy} of the {kind} {name}",
             "iam",
             f"put_{kind}_policy",
-            {**named(kind, name), "PolicyName": policy, "PolicyDocument": json.dumps(document)},
+            {**named(kind, name), "PolicyName": policy, "PolicyDocument": json.dumps(new[policy])},
+            # Where one may not look what else there is.
+            hints={"LimitExceeded": f"All inline policies of a {kind} share {INLINE_SIZES[kind]} characters"},
         )
-        for policy, document in new.items()
+        for policy in order
     ]
     return changes, {**inline, **new}
 

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
 from . import policies
-from ._iam_principal import delete_policy, plan_boundary, put_policies
+from ._iam_principal import check_inline_size, delete_policy, fits, plan_boundary, put_policies
 from ._iam_role import Role
 from ._iam_role_settings import Settings
 from ._identifiers import refuse
@@ -26,13 +26,22 @@ from ._tags import plan_tags
 _PRINCIPAL_NOT_YET = ("MalformedPolicyDocument: Invalid principal",)
 
 
-def plan_present(name: str, arn: str, current: Role | None, settings: Settings, wait: bool = True) -> Plan:
+def plan_present(
+    name: str,
+    arn: str,
+    current: Role | None,
+    settings: Settings,
+    wait: bool = True,
+    others: t.Mapping[str, dict[str, t.Any]] | None = None,
+) -> Plan:
     """What makes the role exist with these settings.
 
     :param arn: of the role, computed
     :param current: as read with ``settings.policy_names`` and, if managed policies are set, those that are attached
     :param wait: whether a role that is created is waited for
-    :raises AnsibleAWSError: the role is in another path, has no trust, or its trust would be too long
+    :param others: the inline policies that ``current`` lacks; needed where one is put, since all share one quota
+    :raises AnsibleAWSError: the role is in another path, has no trust, or its trust or its inline policies would be too
+        long
     """
     if current is None:
         return _plan_new(name, arn, settings, wait)
@@ -52,7 +61,7 @@ def plan_present(name: str, arn: str, current: Role | None, settings: Settings, 
         changes.append(_update_trust(name, trust))
     changes += _plan_attributes(name, current, settings, after)
     changes += plan_boundary("role", name, settings.permissions_boundary, current, after)
-    changes += _plan_policies(name, current, settings, after)
+    changes += _plan_policies(name, current, settings, after, others or {})
     changes += _plan_tags(name, current, settings, after)
     return Plan(current, after, changes)
 
@@ -217,12 +226,21 @@ def _plan_attributes(name: str, current: Role, settings: Settings, after: Role) 
     return [Change(f"update {what} of the role {name}", "iam", "update_role", {"RoleName": name, **params})]
 
 
-def _plan_policies(name: str, current: Role, settings: Settings, after: Role) -> list[Change]:
+def _plan_policies(
+    name: str,
+    current: Role,
+    settings: Settings,
+    after: Role,
+    others: t.Mapping[str, dict[str, t.Any]] | None = None,
+) -> list[Change]:
     changes, inline = put_policies("role", name, current["inline_policies"], settings.documents)
-    for policy in settings.absent_inline_policies or []:
-        if inline.pop(policy, None) is not None:
-            changes.append(delete_policy("role", name, policy))
-    after["inline_policies"] = inline
+    absent = [policy for policy in settings.absent_inline_policies or [] if policy in inline]
+    deletions = [delete_policy("role", name, policy) for policy in absent]
+    # The new ones before the old ones go, so that no right is missing meanwhile; unless there is no room for both.
+    changes = changes + deletions if fits("role", inline, dict(others or {})) else deletions + changes
+    after["inline_policies"] = {policy: document for policy, document in inline.items() if policy not in absent}
+    if len(changes) > len(deletions):
+        check_inline_size("role", after["inline_policies"], dict(others or {}))
     if settings.managed_policy_arns is None:
         return changes
 

@@ -13,7 +13,14 @@ import dataclasses
 import typing as t
 
 from . import policies
-from ._iam_principal import check_path, check_policy_arn, check_policy_names, check_principal_name, documents_of
+from ._iam_principal import (
+    check_inline_size,
+    check_path,
+    check_policy_arn,
+    check_policy_names,
+    check_principal_name,
+    documents_of,
+)
 from ._identifiers import refuse
 from ._statements import Statement, check_statements
 
@@ -83,15 +90,4 @@ class Settings:
         both = sorted(set(self.inline_policies or {}) & set(self.absent_inline_policies or []))
         if both:
             refuse("absent_inline_policies", both[0], "is in inline_policies too", "Name each policy in one of them")
-        sizes = {name: policies.size(document) for name, document in self.documents.items()}
-        total = sum(sizes.values())
-        if total > policies.ROLE_INLINE_POLICIES_SIZE:
-            largest = max(sizes, key=sizes.__getitem__)
-            refuse(
-                "inline_policies",
-                ", ".join(sizes),
-                f"have {total} characters together; IAM allows {policies.ROLE_INLINE_POLICIES_SIZE} for all inline "
-                "policies of a role",
-                f"Shorten the largest one ({largest}, {sizes[largest]}), or make a managed policy of it and name it in "
-                "managed_policy_arns",
-            )
+        check_inline_size("role", self.documents)

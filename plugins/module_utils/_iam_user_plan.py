@@ -16,7 +16,7 @@ from datetime import datetime
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
 from ._access_key_rotation import CREATE, DEACTIVATE, DELETE, NOT_YET, Step, decide, follow, look_ahead
-from ._iam_principal import delete_policy, plan_boundary, put_policies
+from ._iam_principal import check_inline_size, delete_policy, plan_boundary, put_policies
 from ._iam_user import INACTIVE_TAG, User, describe_key, inactive_tag, keys_of
 from ._iam_user_settings import Settings
 from ._identifiers import refuse
@@ -29,14 +29,24 @@ _USER_NOT_YET = "NoSuchEntity: The user with name"
 _KEY_STILL_THERE = "LimitExceeded: AccessKeysPerUser"
 
 
-def plan_present(name: str, arn: str, current: User | None, settings: Settings, now: datetime) -> Plan:
+def plan_present(
+    name: str,
+    arn: str,
+    current: User | None,
+    settings: Settings,
+    now: datetime,
+    others: t.Mapping[str, dict[str, t.Any]] | None = None,
+) -> Plan:
     """What makes the user exist with these settings, and what is done to its keys in this run.
 
     A key is made last: nothing that comes after it can fail and lose its secret.
 
     :param arn: of the user, computed
     :param current: as ``read`` returns it
-    :raises AnsibleAWSError: the user is somebody else's or in another path, or has no room for a key that is needed
+    :param others: the inline policies that ``current`` lacks and that stay; needed where one is put, since all share
+        one quota
+    :raises AnsibleAWSError: the user is somebody else's or in another path, or has no room for a key that is needed or
+        for its inline policies
     """
     if current is None:
         changes, after = _plan_new(name, arn, settings)
@@ -44,7 +54,7 @@ def plan_present(name: str, arn: str, current: User | None, settings: Settings, 
         _refuse_foreign(name, current, settings)
         after = dict(current)
         changes = plan_boundary("user", name, settings.permissions_boundary, current, after)
-        changes += _plan_policies(name, current, settings, after)
+        changes += _plan_policies(name, current, settings, after, others)
     keys = keys_of(current)
     steps = decide(name, keys, settings.known_access_key_id or "", settings.rules, now)
     keys_after = follow(keys, steps, now)
@@ -177,12 +187,20 @@ def _plan_new(name: str, arn: str, settings: Settings) -> tuple[list[Change], Us
     return [create, *_plan_policies(name, dict(after), settings, after)], after
 
 
-def _plan_policies(name: str, current: User, settings: Settings, after: User) -> list[Change]:
+def _plan_policies(
+    name: str,
+    current: User,
+    settings: Settings,
+    after: User,
+    others: t.Mapping[str, dict[str, t.Any]] | None = None,
+) -> list[Change]:
     wanted, inline = settings.documents, dict(current["inline_policies"])
     strangers = [policy for policy in current.get("inline_policy_names", []) if policy not in wanted]
     for policy in strangers:
         inline.pop(policy, None)
     changes, after["inline_policies"] = put_policies("user", name, inline, wanted)
+    if changes:
+        check_inline_size("user", after["inline_policies"], dict(others or {}))
     # Strangers go first: all inline policies of a user share one small quota.
     changes = [*(delete_policy("user", name, policy) for policy in strangers), *changes]
     if settings.exclusive:

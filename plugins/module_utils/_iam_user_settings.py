@@ -13,9 +13,15 @@ import dataclasses
 import typing as t
 from datetime import timedelta
 
-from . import policies
 from ._access_key_rotation import Rules
-from ._iam_principal import check_path, check_policy_arn, check_policy_names, check_principal_name, documents_of
+from ._iam_principal import (
+    check_inline_size,
+    check_path,
+    check_policy_arn,
+    check_policy_names,
+    check_principal_name,
+    documents_of,
+)
 from ._identifiers import refuse
 
 # Ten years, and one: more is a typing error.
@@ -83,13 +89,4 @@ class Settings:
     def _check_inline_policies(self) -> None:
         documents = self.documents
         check_policy_names(documents)
-        total = sum(policies.size(document) for document in documents.values())
-        if total > policies.USER_INLINE_POLICIES_SIZE:
-            refuse(
-                "inline_policies",
-                ", ".join(documents),
-                f"have {total} characters together; IAM allows {policies.USER_INLINE_POLICIES_SIZE} for all inline "
-                "policies of a user",
-                "Shorten them, for example by fewer prefixes, or let the workload take a role, which may have "
-                f"{policies.ROLE_INLINE_POLICIES_SIZE}",
-            )
+        check_inline_size("user", documents)

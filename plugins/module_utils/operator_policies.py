@@ -51,6 +51,7 @@ OCCASIONAL = frozenset(
         "glue:TagResource",
         "iam:AddClientIDToOpenIDConnectProvider",
         "iam:DeleteOpenIDConnectProvider",
+        "iam:ListRolePolicies",
         "iam:PutRolePermissionsBoundary",
         "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRole",
@@ -316,7 +317,13 @@ def _role(partition: str, account_id: str, path: str, name: str) -> list[str]:
 
 
 def _role_reads(partition: str, account_id: str, path: str, name: str) -> list[Statement]:
-    return [_say("ReadRole", _role(partition, account_id, path, name), ["iam:GetRole", "iam:GetRolePolicy"])]
+    return [
+        _say(
+            "ReadRole",
+            _role(partition, account_id, path, name),
+            ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
+        )
+    ]
 
 
 def _role_writes(partition: str, account_id: str, path: str, name: str, boundary: str | None) -> list[Statement]:
@@ -327,7 +334,7 @@ def _role_writes(partition: str, account_id: str, path: str, name: str, boundary
 
 
 def _role_deletes(partition: str, account_id: str, path: str, name: str, boundary: str | None) -> list[Statement]:
-    reads = ["iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"]
+    reads = ["iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole"]
     arns = _role(partition, account_id, path, name)
     return [
         _say("ReadRoleToDelete", arns, reads),

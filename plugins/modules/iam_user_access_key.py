@@ -290,7 +290,7 @@ changes:
 from datetime import UTC, datetime
 
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user import read, read_to_delete
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user import read, read_others, read_to_delete
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_plan import outcome, plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
@@ -338,7 +338,12 @@ def main():
             arn = current["arn"]
         else:
             arn = principal_arn("user", connection.partition, module.account_id, settings.path or "/", name)
-        return plan_present(name, arn, current, settings, now)
+        planned = plan_present(name, arn, current, settings, now)
+        # All inline policies of a user share one quota. What else it has matters only where it stays and one is put.
+        put = any(change.method == "put_user_policy" for change in planned.changes)
+        if current and put and not settings.exclusive:
+            return plan_present(name, arn, current, settings, now, read_others(connection, name, settings.documents))
+        return planned
 
     module.manage(
         "iam_user_access_key",

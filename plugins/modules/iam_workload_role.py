@@ -71,6 +71,8 @@ options:
   inline_policies:
     description:
       - Inline policies, name to document. A document is a dictionary, JSON text, or the list of its statements.
+      - All inline policies of a role may have 10,240 characters together. Where one is put, those that the task does not name are read too
+        (C(iam:ListRolePolicies), C(iam:GetRolePolicy)), and what would not fit is refused before anything is changed.
     type: dict
   absent_inline_policies:
     description:
@@ -265,7 +267,7 @@ changes:
 """
 
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role import read, read_to_delete
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role import read, read_others, read_to_delete
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_plan import plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_settings import Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
@@ -326,7 +328,12 @@ def main():
             arn = current["arn"]
         else:
             arn = principal_arn("role", connection.partition, module.account_id, settings.path or "/", name)
-        return plan_present(name, arn, current, settings, params["wait"])
+        planned = plan_present(name, arn, current, settings, params["wait"])
+        # All inline policies of a role share one quota. What else it has matters only where one is put.
+        if current and any(change.method == "put_role_policy" for change in planned.changes):
+            others = read_others(connection, name, settings.policy_names)
+            return plan_present(name, arn, current, settings, params["wait"], others)
+        return planned
 
     attached = settings.managed_policy_arns is not None
     module.manage(

@@ -69,6 +69,7 @@ def test_inline_policies_that_are_too_long_together() -> None:
 
     assert "inline_policies: 'a, b' have 103" in caught.value.message
     assert "IAM allows 10240" in caught.value.message
+    assert "fewer prefixes, or one wildcard for several. Or make a managed policy of it" in caught.value.message
 
 
 def test_good_input() -> None:
