@@ -75,8 +75,9 @@ def by_a_node(link: str, detail: str, user: str) -> Link:
     return failed(
         link,
         detail,
-        f"the call was made with the role of a node ({user}), not with the ServiceAccount's",
-        "Annotate the ServiceAccount, then restart the pods",
+        f"the call was made with the role of a node ({user}), not with the ServiceAccount's: the pod runs as another "
+        "ServiceAccount, or that one is not annotated, or the pod is older than the annotation",
+        "Annotate the ServiceAccount that the pods run as, then restart the pods",
     )
 
 

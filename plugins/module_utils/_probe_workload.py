@@ -19,6 +19,8 @@ from ._integration_merge import differing_entries
 from ._probe_links import Link, failed, ok, pending
 
 ANNOTATION = "eks.amazonaws.com/role-arn"
+# Who has no role of its own takes what the node's instance metadata give, as far as they can be reached from a pod.
+_AS_NODE = "as the node (with no credentials at all where the hop limit of its metadata is 1)"
 
 Object = t.Mapping[str, t.Any]
 
@@ -89,11 +91,12 @@ def pods_link(pods: t.Sequence[Object], account: Object | None, name: str, role_
         return failed("pods", detail, "none was found", change, missing=True, by_install=True)
     if not ours:
         others = ", ".join(sorted({pod["spec"].get("serviceAccountName", "default") for pod in living}))
+        node = any("AWS_ROLE_ARN" not in environment for pod in living for environment in _environments(pod))
         return failed(
             "pods",
             f"No pod runs as the ServiceAccount {short}",
-            f"the pods run as: {others}",
-            "Name that ServiceAccount in service_account, or set this one in the values of the chart",
+            f"the pods run as: {others}{f', without a role, and call AWS {_AS_NODE}' if node else ''}",
+            "Prove that ServiceAccount instead, or set this one in the values of the chart",
             by_run=True,
             by_install=True,
         )
@@ -191,20 +194,28 @@ def _without_role(pod: Object, account: Object | None, role_arn: str) -> Link | 
             "the ServiceAccount has a pod identity association, which wins over the annotation",
             f"Delete the association. {restart}",
         )
-    annotated = _annotated_at(account)
-    created = pod["metadata"].get("creationTimestamp", "")
-    older = bool(annotated and created and created < annotated)
     # The run that annotates the ServiceAccount has its pods made anew, too.
     annotations = (account or {"metadata": {}})["metadata"].get("annotations") or {}
+    unannotated = account is not None and ANNOTATION not in annotations
     return failed(
         "pods",
-        f"The pod {_name(pod)} has no AWS_ROLE_ARN, so that it calls AWS as its node",
-        f"it was created at {created}, before the ServiceAccount was annotated at {annotated}"
-        if older
-        else "it was created before the webhook of EKS knew the ServiceAccount's annotation",
-        restart,
+        f"The pod {_name(pod)} has no AWS_ROLE_ARN, so that it calls AWS {_AS_NODE}",
+        f"its ServiceAccount has no annotation {ANNOTATION}" if unannotated else _too_early(pod, account),
+        f"Annotate it with {ANNOTATION}: {role_arn}. {restart}" if unannotated else restart,
         by_run=annotations.get(ANNOTATION) != role_arn,
         by_install=True,
+    )
+
+
+def _too_early(pod: Object, account: Object | None) -> str:
+    """Why a pod got no role although its ServiceAccount has one, or was not seen."""
+    annotated = _annotated_at(account)
+    created = pod["metadata"].get("creationTimestamp", "")
+    if annotated and created and created < annotated:
+        return f"it was created at {created}, before the ServiceAccount was annotated at {annotated}"
+    return (
+        "it was created before the webhook of EKS knew the ServiceAccount's annotation, or while the webhook could not "
+        "be reached"
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -245,6 +246,58 @@ def test_what_the_workload_sends_with_its_uploads(world: StorageWorld) -> None:
         broken(prove(world, sent={"ACL": "private"}), "put", "ACLs are off in the bucket", "X-Amz-Acl")
     finally:
         world.grant(world.statements())
+
+
+# --- the running pods
+
+LABELS = {"app": "thanos"}
+
+
+def make_pod(world: StorageWorld, name: str, account: str) -> dict[str, Any]:
+    """A running pod of the workload."""
+    place = ("api", "v1", "namespaces", world.namespace, "pods")
+    spec = {"serviceAccountName": account, "containers": [{"name": "main", "image": "registry.example/thanos:1"}]}
+    world.kube().post(*place, body={"kind": "Pod", "metadata": {"name": name, "labels": LABELS}, "spec": spec})
+    deadline = time.monotonic() + 60
+    while (found := world.kube().get(*place, name))["status"].get("phase") != "Running":
+        assert time.monotonic() < deadline, found["status"]
+        time.sleep(0.1)
+    return found
+
+
+def pods_of(proof: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """ServiceAccount -> its link ``pods``."""
+    return {link["identity"].partition(":")[2]: link for link in proof["links"] if link["link"] == "pods"}
+
+
+def test_a_pod_that_uses_the_role_of_its_node_is_named_with_the_cause(world: StorageWorld) -> None:
+    right, late, plain, unused = NAMES[0], "thanos-late", "thanos-plain", NAMES[1]
+    place = ("api", "v1", "namespaces", world.namespace, "serviceaccounts")
+    for name in (late, plain):
+        world.kube().post(*place, body={"kind": "ServiceAccount", "metadata": {"name": name, "labels": LABELS}})
+        made = make_pod(world, f"pod-of-{name}", name)
+    while time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) <= made["metadata"]["creationTimestamp"]:
+        time.sleep(0.05)
+    annotated = {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": world.workload_arn}}}
+    world.kube().send("PATCH", *place, late, body=annotated, field_manager="test")
+    make_pod(world, "pod-of-right", right)
+
+    proof = prove(world, service_accounts=(right, late, plain, unused), label_selectors=("app=thanos",))
+    found = pods_of(proof)
+    assert proof["state"] == "failed"
+    assert found[right]["detail"] == f"1 pod runs as {right} with the role {world.workload_arn}"
+    for name, cause in (
+        (late, "before the ServiceAccount was annotated at"),
+        (plain, "its ServiceAccount has no annotation eks.amazonaws.com/role-arn"),
+    ):
+        assert f"The pod pod-of-{name} has no AWS_ROLE_ARN, so that it calls AWS as the node" in found[name]["detail"]
+        assert cause in found[name]["cause"]
+        assert f"rollout restart pod/pod-of-{name}" in found[name]["change"]
+    assert found[unused]["detail"] == f"No pod runs as the ServiceAccount {unused}"
+    assert f"the pods run as: {right}, {late}, {plain}, without a role" in found[unused]["cause"]
+
+    alone = prove(world, service_accounts=(right,), label_selectors=("app=thanos",))
+    assert (alone["state"], states(alone)["pods"]) == ("proved", "ok")
 
 
 # --- what is refused, and why

@@ -155,13 +155,16 @@ def test_pods_that_are_over_or_going_do_not_count() -> None:
 def test_pods_of_another_service_account() -> None:
     link = judge(pod(account="default"), pod("b", account="kubecost-finopsagent"))
     assert link.state == "failed"
-    assert "the pods run as: default, kubecost-finopsagent" in link.cause
+    assert link.cause == "the pods run as: default, kubecost-finopsagent"
+    lost = judge(pod(account="default", env={}))
+    assert lost.cause.startswith("the pods run as: default, without a role, and call AWS as the node")
+    assert "set this one in the values of the chart" in lost.change
 
 
 def test_a_pod_older_than_the_annotation_needs_a_restart() -> None:
     link = judge(pod(env={}, created="2026-01-01T00:00:00Z"))
     assert link.state == "failed"
-    assert "as its node" in link.detail
+    assert "calls AWS as the node (with no credentials at all where the hop limit of its metadata is 1)" in link.detail
     assert "created at 2026-01-01T00:00:00Z, before the ServiceAccount was annotated at 2026-01-02" in link.cause
     assert "kubectl -n kubecost rollout restart deployment/kubecost-cloud-cost" in link.change
 
@@ -170,6 +173,15 @@ def test_a_younger_pod_without_the_role() -> None:
     link = judge(pod(env={}))
     assert link.state == "failed"
     assert "before the webhook" in link.cause
+    assert "the webhook could not be reached" in link.cause
+
+
+def test_a_pod_whose_account_is_not_annotated() -> None:
+    link = workload.pods_link([pod(env={})], account({}), NAME, ROLE)
+    assert link.cause == f"its ServiceAccount has no annotation {workload.ANNOTATION}"
+    assert link.change.startswith(f"Annotate it with {workload.ANNOTATION}: {ROLE}. Restart it: kubectl -n kubecost")
+    unseen = workload.pods_link([pod(env={})], None, NAME, ROLE)
+    assert "before the webhook" in unseen.cause
 
 
 def test_a_pod_identity_association_wins_over_the_annotation() -> None:
