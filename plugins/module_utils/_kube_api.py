@@ -145,14 +145,18 @@ class KubeApi:
         """
         return self._request("POST", path, None, body, "application/json")
 
-    def send(self, method: str, *path: str, body: t.Mapping[str, t.Any], field_manager: str) -> t.Any:
+    def send(
+        self, method: str, *path: str, body: t.Mapping[str, t.Any], field_manager: str, dry_run: bool = False
+    ) -> t.Any:
         """The answer to a change of an object, ``None`` when the path does not exist.
 
         :param method: ``POST``, ``PATCH`` (the body is a merge patch) or ``DELETE`` (the body is its options)
         :param field_manager: whom the API server remembers for the fields that are written
+        :param dry_run: ask whether it would be done: rights, admission and validation are looked at, nothing is stored
         :raises KubeError: no answer, or refused
         """
-        query = None if method == "DELETE" else {"fieldManager": field_manager}
+        query = {} if method == "DELETE" else {"fieldManager": field_manager}
+        query |= {"dryRun": "All"} if dry_run else {}
         return self._request(method, path, query, body, "application/json")
 
     def _request(

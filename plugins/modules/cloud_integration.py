@@ -166,9 +166,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._integration_objects import (
-    Account,
     Wanted,
-    apply,
     plan,
     plan_absent,
     read,
@@ -179,15 +177,10 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection imp
     KUBERNETES_RULES,
     kube_for,
 )
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_objects import ACCOUNT_ARGUMENTS, account_of, apply
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
 from ansible_collections.kubestrap.aws.plugins.module_utils.cloud_integration import build
 
-ACCOUNT = dict(
-    name=dict(type="str", required=True),
-    created_by=dict(type="str", choices=["chart", "kubestrap", "existing"], default="chart"),
-    annotations=dict(type="dict", default={}),
-    release=dict(type="str"),
-)
 ARGUMENTS = dict(
     state=dict(type="str", choices=["present", "absent"], default="present"),
     **KUBERNETES_ARGUMENTS,
@@ -197,7 +190,7 @@ ARGUMENTS = dict(
     form=dict(type="str", choices=["legacy", "athena"], default="athena"),
     payers=dict(type="list", elements="dict", default=[]),
     others=dict(type="json", no_log=True),
-    service_account=dict(type="dict", options=ACCOUNT),
+    service_account=dict(type="dict", options=ACCOUNT_ARGUMENTS),
 )
 
 
@@ -208,11 +201,7 @@ def wanted_of(params):
     """
     check_kubernetes_name("namespace", params["namespace"], "namespace")
     check_kubernetes_name("secret", params["secret"], "secret")
-    account = params["service_account"]
-    if account:
-        check_kubernetes_name("service_account.name", account["name"], "serviceaccount")
-        # YAML makes numbers and truth values of some texts; annotations are texts.
-        account = Account(**{**account, "annotations": {k: str(v) for k, v in account["annotations"].items()}})
+    account = params["service_account"] and account_of("service_account", params["service_account"])
     document = {}
     if params["state"] == "present":
         try:
@@ -226,7 +215,7 @@ def wanted_of(params):
         key=params["key"],
         form=params["form"],
         document=document,
-        account=account or None,
+        account=account,
     )
 
 

@@ -110,6 +110,12 @@ def test_changes_say_who_makes_them(server: Server, method: str, content_type: s
     assert (sent, path, headers["Content-Type"], body) == (method, f"/api/x{query}", content_type, {"data": {}})
 
 
+def test_a_dry_run_says_so(server: Server) -> None:
+    server.answers = [(200, {})]
+    api(server).send("PATCH", "api", "x", body={}, field_manager="us", dry_run=True)
+    assert server.requests[0][1] == "/api/x?fieldManager=us&dryRun=All"
+
+
 def test_what_does_not_exist_is_none(server: Server) -> None:
     server.answers = [(404, status("not found")), (404, status("not found"))]
     assert api(server).get("api") is None
