@@ -60,7 +60,7 @@ def check_rules(
     endpoint = check_endpoint(f"{place}.endpoint", config["endpoint"], config.get("region", ""))
     _check_region(place, config, endpoint, region, partition)
     _check_bucket(place, config, endpoint)
-    _check_keys(place, config, consumer, placeholders)
+    check_keys(place, config, consumer, placeholders)
     _check_encryption(place, config, endpoint)
     _check_acl(place, config, endpoint)
     size = config.get("part_size", 0)
@@ -110,7 +110,11 @@ def _check_bucket(place: str, config: Config, endpoint: Endpoint) -> None:
         check_bucket_name(f"{place}.bucket", bucket)
 
 
-def _check_keys(place: str, config: Config, consumer: str, placeholders: bool) -> None:
+def check_keys(place: str, config: Config, consumer: str, placeholders: bool = False) -> None:
+    """Refuse keys that the consumer cannot use: ``access_key``, ``secret_key``, ``session_token``, ``aws_sdk_auth``.
+
+    :raises AnsibleAWSError: names the place and what to write; never a secret or token
+    """
     access_key, secret_key = config.get("access_key", ""), config.get("secret_key", "")
     token = config.get("session_token", "")
     for name in ("access_key", "secret_key", "session_token"):
@@ -144,10 +148,10 @@ def _check_temporary(place: str, access_key: str, token: str, consumer: str) -> 
     if token and access_key.startswith("AKIA"):
         problem = "belongs to temporary keys (ASIA...), but access_key is a permanent one"
         refuse(f"{place}.session_token", HIDDEN, problem, "Leave it out")
+    shown = access_key if is_access_key_id(access_key) else HIDDEN
+    if access_key.startswith("ASIA") and consumer == "kubecost":
+        refuse(f"{place}.access_key", shown, "is a temporary key, which Kubecost cannot use", permanent)
     if access_key.startswith("ASIA") and not token:
-        shown = access_key if is_access_key_id(access_key) else HIDDEN
-        if consumer == "kubecost":
-            refuse(f"{place}.access_key", shown, "is a temporary key, which Kubecost cannot use", permanent)
         problem = "is a temporary key, and its session_token is missing"
         refuse(f"{place}.access_key", shown, problem, f"Write session_token too. {permanent}")
 

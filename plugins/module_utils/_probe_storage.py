@@ -11,12 +11,13 @@ import typing as t
 
 from ._connection import AwsConnection
 from ._identifiers import check_account_id, refuse
+from ._key_pair import KeyPair
 from ._kube_api import KubeApi, KubeError, answer_or_error, principal_of
 from ._object_store_endpoint import check_endpoint
 from ._plan import gather
 from ._probe_identity import Patience, check_role_arn, check_ways, mint_token, read_role, take_own_role
 from ._probe_links import Link, arranged, awaiting, failed, in_check_mode, unreached, verdict
-from ._probe_storage_key import KeyPair, read_pair, use_pair
+from ._probe_storage_key import read_pair, use_pair
 from ._probe_storage_place import Storage
 from ._probe_storage_steps import StorageSteps
 from ._probe_workload import pods_link, service_account_link

@@ -7,65 +7,20 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import typing as t
 
 from ._connection import AwsConnection
 from ._errors import error_code, explain
+from ._key_pair import KeyPair, NotAPair, keys_in
 from ._kube_api import KubeApi, KubeError
 from ._probe_identity import Patience
 from ._probe_links import Link, failed, ok
 from ._probe_refusals import text_of
 
 try:
-    import yaml
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    pass  # AnsibleAWSModule reports a missing SDK; ansible-core brings PyYAML.
-
-
-@dataclasses.dataclass(frozen=True)
-class KeyPair:
-    """An access key.
-
-    :ivar session_token: of temporary keys, else ``None``
-    """
-
-    access_key: str
-    secret_key: str = dataclasses.field(repr=False)
-    session_token: str | None = dataclasses.field(default=None, repr=False)
-
-    @property
-    def temporary(self) -> bool:
-        """Whether STS has made it, so that it expires."""
-        return self.access_key.startswith("ASIA")
-
-
-class NotAPair(Exception):
-    """A text has no key pair; the message says what is wrong, and has none of its values."""
-
-
-def keys_in(text: str) -> KeyPair:
-    """The key pair of an object store's YAML.
-
-    :raises NotAPair: there is none
-    """
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as e:
-        # Its own text would show the line, and the secret in it.
-        mark = getattr(e, "problem_mark", None)
-        raise NotAPair(f"it is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
-    config = document.get("config") if isinstance(document, dict) else None
-    if not isinstance(config, dict):
-        raise NotAPair("it has no config")
-    pair = [config.get(name) or None for name in ("access_key", "secret_key", "session_token")]
-    for name, value in zip(("access_key", "secret_key"), pair, strict=False):
-        if value is None:
-            raise NotAPair(f"it has no config.{name}")
-        if not isinstance(value, str):
-            raise NotAPair(f"config.{name} is not a text; put it in quotes")
-    return KeyPair(*pair)
+    pass  # AnsibleAWSModule reports a missing SDK.
 
 
 def read_pair(kube: KubeApi, namespace: str, name: str, key: str) -> tuple[Link | None, KeyPair | None]:

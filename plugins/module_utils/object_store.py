@@ -15,6 +15,8 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+
 from ._identifiers import refuse
 from ._object_store_endpoint import check_endpoint
 from ._object_store_keys import CONFIG, CONSUMERS, DOCUMENT, HIDDEN, OPTIONS, check_consumer, shaped
@@ -24,9 +26,9 @@ from ._regions import check_region, s3_endpoint
 try:
     import yaml
 except ImportError:
-    pass  # It comes with Ansible; the modules of this collection do not use this file.
+    yaml = None  # It comes with Ansible, but a module may run in another Python.
 
-__all__ = ["CONSUMERS", "build", "check", "facts", "parse", "render"]
+__all__ = ["CONSUMERS", "build", "check", "facts", "loaded", "parse", "render"]
 
 Document = dict[str, t.Any]
 
@@ -64,7 +66,7 @@ def parse(text: str, option: str = "document") -> Document:
     :raises AnsibleAWSError: the text is not YAML, or not one mapping with a mapping ``config``; with the line
     """
     text = str.__str__(text)
-    document, line, problem = _loaded(text)
+    document, line, problem = loaded(text)
     if problem:
         refuse(option, f"line {line}" if line else HIDDEN, problem, _CURES.get(problem, _EXAMPLE))
     return t.cast(Document, document)
@@ -98,6 +100,7 @@ def render(document: t.Mapping[str, t.Any]) -> str:
     Every text is in quotes: the consumers' parser takes more texts for numbers and truth values than PyYAML does; a
     name of digits would lose its zeros.
     """
+    _need_yaml()
     return yaml.dump(_ordered(document, DOCUMENT), Dumper=_dumper(), sort_keys=False, width=10**6, allow_unicode=True)
 
 
@@ -129,6 +132,14 @@ def facts(document: t.Mapping[str, t.Any], notes: t.Sequence[str] = ()) -> dict[
         "kms_key_id": sse.get("kms_key_id") or "",
         "notes": list(notes),
     }
+
+
+def _need_yaml() -> None:
+    if yaml is None:
+        raise AnsibleAWSError(
+            message="The Python of this task has no package PyYAML. Set ansible_python_interpreter to "
+            "'{{ ansible_playbook_python }}', whose Ansible brings it, or install it there"
+        )
 
 
 def _without_empty(options: t.Any) -> t.Any:
@@ -194,11 +205,15 @@ _CURES = {
 }
 
 
-def _loaded(text: str) -> tuple[t.Any, int, str]:
-    """The data of a text, or the line and the problem.
+def loaded(text: str) -> tuple[t.Any, int, str]:
+    """The data of a text, or the line and the problem: for those who judge by themselves what is in a file.
+
+    :returns: a mapping, whose ``config`` is a mapping too where it is there, or ``None``; the line, 0 when there is
+        none; the problem, words that follow the name of the text, empty when there is none
 
     PyYAML's own words are not used: some of them quote the text, and so does what its exceptions print.
     """
+    _need_yaml()
     loader = None
     try:
         loader = _loader()(text)

@@ -276,6 +276,7 @@ proof:
 """
 
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
+from ansible_collections.kubestrap.aws.plugins.module_utils._key_pair import KeyPair
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
     KUBERNETES_ARGUMENTS,
     KUBERNETES_RULES,
@@ -290,7 +291,6 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage impor
     endpoint_url,
     prove_storage,
 )
-from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_key import KeyPair
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_place import Storage
 from ansible_collections.kubestrap.aws.plugins.module_utils._regions import check_region
 

@@ -108,7 +108,7 @@ def _nothing_is_left(world: StorageWorld) -> Iterator[None]:
 def prove(world: StorageWorld, check_mode: bool = False, by: Any = None, **changes: Any) -> dict[str, Any]:
     """The proof of all that is in the world, by ServiceAccounts unless it says by which key."""
     from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_storage
-    from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_key import KeyPair
+    from ansible_collections.kubestrap.aws.plugins.module_utils._key_pair import KeyPair
     from ansible_collections.kubestrap.aws.plugins.module_utils._probe_storage_place import Storage
 
     storage = {
@@ -427,7 +427,7 @@ def test_a_secret_without_a_pair(world: StorageWorld) -> None:
     broken(attempt(key="federated-store.yaml"), "access_key", "its keys are: object-store.yaml", "key_secret")
     world.put_secret("tabs", "config:\n\tsecret_key: hidden")
     assert "hidden" not in json.dumps(proof := attempt(name="tabs"))
-    broken(proof, "access_key", "it is not YAML (line 2)", "key_secret")
+    broken(proof, "access_key", "it has a tab, which YAML does not take (line 2)", "key_secret")
 
 
 def test_one_of_the_service_accounts_is_not_trusted(world: StorageWorld) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils import object_store
 from ansible_collections.kubestrap.aws.plugins.module_utils.object_store import (
     CONSUMERS,
     build,
@@ -276,3 +277,10 @@ def test_no_refusal_shows_a_secret(what: str, consumer: str) -> None:
     said = refused(check, document(**WRONG[what]), consumer)
     said += refused(build, {**CONFIG, **WRONG[what]}, consumer)
     assert SECRET not in said and SECRET[:12] not in said
+
+
+def test_a_python_without_yaml_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_store, "yaml", None)
+    for use in (lambda: object_store.parse("type: S3"), lambda: object_store.render({})):
+        with pytest.raises(AnsibleAWSError, match="has no package PyYAML. Set ansible_python_interpreter"):
+            use()

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils._object_store_keys import CONSUMERS
 from ansible_collections.kubestrap.aws.plugins.module_utils._object_store_rules import (
+    check_keys,
     check_rules,
     header,
     is_access_key_id,
@@ -69,8 +70,15 @@ def test_temporary_keys_of_thanos_want_their_token(consumer: str) -> None:
 
 
 def test_kubecost_takes_no_temporary_keys() -> None:
-    said = refused("kubecost", access_key=TEMPORARY, secret_key=SECRET)
-    assert f"config.access_key: '{TEMPORARY}' is a temporary key, which Kubecost cannot use. Write the keys of" in said
+    for token in (None, "t"):
+        said = refused("kubecost", access_key=TEMPORARY, secret_key=SECRET, session_token=token)
+        assert f"config.access_key: '{TEMPORARY}' is a temporary key, which Kubecost cannot use. Write the keys" in said
+
+
+def test_keys_alone_are_judged_in_the_same_way() -> None:
+    check_keys("key_pair", {"access_key": TEMPORARY, "secret_key": SECRET, "session_token": "t"}, "thanos")
+    with pytest.raises(AnsibleAWSError, match="^key_pair.secret_key: '...' has a space"):
+        check_keys("key_pair", {**KEYS, "secret_key": "a b"}, "thanos")
 
 
 def test_a_token_belongs_to_temporary_keys() -> None:
