@@ -29,6 +29,7 @@ except ImportError:
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 _TIMEOUT_SECONDS = 15.0
 
@@ -150,12 +151,14 @@ class KubeApi:
     ) -> t.Any:
         """The answer to a change of an object, ``None`` when the path does not exist.
 
-        :param method: ``POST``, ``PATCH`` (the body is a merge patch) or ``DELETE`` (the body is its options)
+        :param method: ``POST``, ``PATCH`` (the body is a merge patch), ``APPLY`` (the body is all that the field manager
+            wants of the object, which is taken from others) or ``DELETE`` (the body is its options)
         :param field_manager: whom the API server remembers for the fields that are written
         :param dry_run: ask whether it would be done: rights, admission and validation are looked at, nothing is stored
         :raises KubeError: no answer, or refused
         """
         query = {} if method == "DELETE" else {"fieldManager": field_manager}
+        query |= {"force": "true"} if method == "APPLY" else {}
         query |= {"dryRun": "All"} if dry_run else {}
         return self._request(method, path, query, body, "application/json")
 
@@ -190,8 +193,9 @@ class KubeApi:
         headers = {**self._headers, "Accept": accept}
         content = None
         if body is not None:
-            headers["Content-Type"] = MERGE_PATCH if method == "PATCH" else "application/json"
+            headers["Content-Type"] = {"PATCH": MERGE_PATCH, "APPLY": APPLY_PATCH}.get(method, "application/json")
             content = json.dumps(body).encode()
+        method = "PATCH" if method == "APPLY" else method
         try:
             answer = self._pool.request(method, url, headers=headers, body=content)
         except urllib3.exceptions.HTTPError as e:

@@ -71,7 +71,7 @@ class KubeChange:
     """One request that a plan asks for.
 
     :ivar summary: what it does, in plain words that follow "Failed to "
-    :ivar method: ``POST``, ``PATCH`` (a merge patch) or ``DELETE``
+    :ivar method: ``POST``, ``PATCH`` (a merge patch), ``APPLY`` or ``DELETE``
     """
 
     summary: str
@@ -207,8 +207,12 @@ def plan_account(found: Object | None, namespace: str, account: Account) -> Kube
             )
     if not missing:
         return None
-    path = in_namespace(namespace, "serviceaccounts", account.name)
-    return KubeChange(f"annotate {name}", "PATCH", path, guarded(found, {"metadata": {"annotations": missing}}))
+    # Of an account without labels and annotations the API server remembers nobody, unless something is applied to it.
+    # What we applied before and do not apply again, it would take away.
+    ours = {key: value for key, value in annotations.items() if _written_by_us(found, key)}
+    metadata = {"name": account.name, "namespace": namespace, "annotations": {**ours, **account.annotations}}
+    body = guarded(found, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    return KubeChange(f"annotate {name}", "APPLY", in_namespace(namespace, "serviceaccounts", account.name), body)
 
 
 def plan_account_absent(found: Object, namespace: str, account: Account) -> KubeChange | None:

@@ -36,24 +36,37 @@ class Kube:
         if self.refuse:
             raise KubeError("no", "", "", self.refuse)
         if method == "POST":
-            self._put(f"{path[-1]}/{body['metadata']['name']}", body, dry_run)
+            self._put(f"{path[-1]}/{body['metadata']['name']}", remembered(body, body, field_manager), dry_run)
             return body
         name = "/".join(path[-2:])
         if method == "DELETE":
             return self.things.pop(name)
         if name not in self.things:
             return None
-        thing = patched(self.things[name], body)
-        for annotation in body.get("metadata", {}).get("annotations", {}):
-            fields = {"f:metadata": {"f:annotations": {f"f:{annotation}": {}}}}
-            entry = {"manager": field_manager, "fieldsV1": fields}
-            thing["metadata"]["managedFields"] = [*thing["metadata"].get("managedFields", []), entry]
+        old = self.things[name]
+        thing = patched(old, body)
+        if method == "APPLY" or old["metadata"].get("managedFields"):
+            thing = remembered(thing, body, field_manager)
         self._put(name, thing, dry_run)
         return thing
 
     def _put(self, name: str, thing: Any, dry_run: bool) -> None:
         if not dry_run:
             self.things[name] = json.loads(json.dumps(thing))
+
+
+def remembered(thing: Any, wrote: Any, manager: str) -> Any:
+    """The object with the note who wrote its annotations.
+
+    An API server makes none when there is nothing to note at the creation (a name is not noted), and then none for
+    patches either, until something is applied.
+    """
+    fields = {f"f:{name}": {} for name in wrote.get("metadata", {}).get("annotations") or {}}
+    if not fields:
+        return thing
+    entry = {"manager": manager, "fieldsV1": {"f:metadata": {"f:annotations": fields}}}
+    known = thing["metadata"].get("managedFields", [])
+    return {**thing, "metadata": {**thing["metadata"], "managedFields": [*known, entry]}}
 
 
 def patched(old: Any, patch: Any) -> Any:

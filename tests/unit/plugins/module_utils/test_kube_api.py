@@ -97,6 +97,7 @@ def test_post_sends_the_object(server: Server) -> None:
 @pytest.mark.parametrize(
     ("method", "content_type", "query"),
     [
+        ("APPLY", "application/apply-patch+yaml", "?fieldManager=us&force=true"),
         ("POST", "application/json", "?fieldManager=us"),
         ("PATCH", "application/merge-patch+json", "?fieldManager=us"),
         ("DELETE", "application/json", ""),
@@ -107,7 +108,8 @@ def test_changes_say_who_makes_them(server: Server, method: str, content_type: s
     assert api(server).send(method, "api", "x", body={"data": {}}, field_manager="us") == {"kind": "Secret"}
     assert api(server).send(method, "api", "x", body={}, field_manager="us") is None
     sent, path, headers, body = server.requests[0]
-    assert (sent, path, headers["Content-Type"], body) == (method, f"/api/x{query}", content_type, {"data": {}})
+    assert (path, headers["Content-Type"], body) == (f"/api/x{query}", content_type, {"data": {}})
+    assert sent == ("PATCH" if method == "APPLY" else method)
 
 
 def test_a_dry_run_says_so(server: Server) -> None:

@@ -68,6 +68,16 @@ def test_an_existing_account_gets_our_annotation_and_loses_it_again(created_by: 
     assert (left["annotations"], left["labels"]) == ({"theirs": "x"}, {})
 
 
+def test_another_role_replaces_ours_on_an_existing_account_and_our_other_annotations_stay() -> None:
+    kube = Kube(**{PATH: account()})
+    run(kube, objects.Account("kubecost", "existing", {ROLE: "old", "other": "ours"}))
+    run(kube, by("existing"))
+    assert kube.things[PATH]["metadata"]["annotations"] == {ROLE: ARN, "other": "ours"}
+    change = objects.plan_account(kube.things[PATH], "kubecost", objects.Account("kubecost", "existing", {"new": "x"}))
+    assert change
+    assert change.body["metadata"]["annotations"] == {ROLE: ARN, "other": "ours", "new": "x"}
+
+
 def test_an_annotation_that_was_there_is_used_and_stays() -> None:
     kube = Kube(**{PATH: account({ROLE: ARN})})
     assert run(kube, by("existing")) == []
