@@ -151,8 +151,8 @@ class KubeApi:
     ) -> t.Any:
         """The answer to a change of an object, ``None`` when the path does not exist.
 
-        :param method: ``POST``, ``PATCH`` (the body is a merge patch), ``APPLY`` (the body is all that the field manager
-            wants of the object, which is taken from others) or ``DELETE`` (the body is its options)
+        :param method: ``POST``, ``PATCH`` (the body is a merge patch), ``APPLY`` (the body is all that the field
+            manager wants of the object, which is taken from others) or ``DELETE`` (the body is its options)
         :param field_manager: whom the API server remembers for the fields that are written
         :param dry_run: ask whether it would be done: rights, admission and validation are looked at, nothing is stored
         :raises KubeError: no answer, or refused

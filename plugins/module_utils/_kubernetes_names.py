@@ -57,6 +57,20 @@ def check_kubernetes_name(option: str, value: t.Any, kind: str) -> None:
         )
 
 
+def check_secret_key(option: str, value: t.Any) -> None:
+    """Refuse a key of a Secret's data that Kubernetes would refuse (validation.IsConfigMapKey).
+
+    :raises AnsibleAWSError: names option, value and what to write
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"(?!\.\.)[-._a-zA-Z0-9]{1,253}", value) or value == ".":
+        refuse(
+            option,
+            value,
+            "is not a key of a Secret that Kubernetes accepts",
+            "Write at most 253 letters, digits, '-', '_' and '.', for example object-store.yaml",
+        )
+
+
 def _problem(value: t.Any, rule: Rule) -> str | None:
     if not isinstance(value, str):
         return f"it is no text ({type(value).__name__}); put it in quotes"

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
+from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import (
+    check_kubernetes_name,
+    check_secret_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,14 @@ def test_the_limit_of_the_kind_is_said() -> None:
         check_kubernetes_name("release", "Kubecost", "Helm release")
     with pytest.raises(AnsibleAWSError, match="at most 63 lower-case letters, digits and '-'"):
         check_kubernetes_name("namespace", "Kubecost", "Namespace")
+
+
+@pytest.mark.parametrize("key", ["object-store.yaml", "AWS_ACCESS_KEY_ID", ".hidden", "a" * 253])
+def test_a_key_of_a_secret(key: str) -> None:
+    check_secret_key("key", key)
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "a b", ".", "..", "..a", "a" * 254, "a\n", 7])
+def test_what_is_no_key_of_a_secret(key: Any) -> None:
+    with pytest.raises(AnsibleAWSError, match="is not a key of a Secret that Kubernetes accepts"):
+        check_secret_key("key", key)
