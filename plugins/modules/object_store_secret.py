@@ -311,7 +311,7 @@ EXAMPLES = r"""
     user:
       user_name: kubecost-federated-store
       inline_policies:
-        object-storage: "{{ lookup('kubestrap.aws.iam_document', 'object_storage_workload', bucket='example-federated-store') }}"
+        object-storage: "{{ lookup('kubestrap.aws.iam_document', 'object_storage_workload', partition='aws', bucket='example-federated-store') }}"
       max_age: 90
     ownership_tags:
       managed-by: example

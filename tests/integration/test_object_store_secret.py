@@ -30,10 +30,10 @@ class Store:
         self.iam = self.world.cluster.client("iam")
 
     def run(self, **options: Any) -> Result:
-        """The module, with a token of the operator."""
+        """The module, as the administrator of the cluster."""
         state = self.sandbox.state
         task = {
-            "kubeconfig": state["clusters"]["demo"]["kubeconfig"],
+            "kubeconfig": state["clusters"]["demo"]["admin_kubeconfig"],
             "region": CLUSTER_REGION,
             "account_id": CLUSTER,
             "ownership_tags": {"managed-by": "example"},
@@ -45,13 +45,18 @@ class Store:
             **options,
         }
         play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"name": "Do"}]}
-        play["tasks"][0]["kubestrap.aws.object_store_secret"] = task
+        given = {name: value for name, value in task.items() if value is not None}
+        play["tasks"][0]["kubestrap.aws.object_store_secret"] = given
         return run_playbook([play], self.sandbox, "cluster")
 
     def config(self) -> dict[str, str]:
         """The section config of what is in the Secret."""
         data = self.kube.get(*KEYS)["data"]["object-store.yaml"]
         return yaml.safe_load(base64.b64decode(data))["config"]
+
+    def lose(self) -> None:
+        """Somebody deletes the Secret."""
+        self.kube.send("DELETE", *KEYS, body={"apiVersion": "v1", "kind": "DeleteOptions"}, field_manager="test")
 
     def who(self) -> str:
         """Whose the key in the Secret is."""
@@ -82,7 +87,7 @@ def store(sandbox: Sandbox) -> Iterator[Store]:
 def test_a_key_in_its_secret_works_and_a_cut_leaves_one_key(store: Store) -> None:
     arn = store.run().task("Do").result["user_arn"]
     assert store.who() == arn
-    store.kube.send("DELETE", *KEYS, body={}, field_manager="test")
+    store.lose()
 
     store.sandbox.faults([{"service": "iam", "operation": "CreateAccessKey", "cut": "after", "times": 9}])
     cut = store.run()
@@ -110,5 +115,5 @@ def test_a_secret_that_cannot_be_written_makes_no_key(store: Store) -> None:
     assert f"Failed to write the Secret store in the namespace {USER}" in message
     assert "immutable" in message
     assert refused.writes == []
-    store.kube.send("DELETE", *KEYS, body={}, field_manager="test")
+    store.lose()
     assert store.run().ok
