@@ -28,6 +28,7 @@ from .kubecost_chart import (
     ADOPTED,
     CHECKSUM_ANNOTATION,
     GENERATIONS,
+    OBJECT_STORE_CHECKSUM_ANNOTATION,
     RELEASE_ANNOTATION,
     fullname,
     generation_of_chart,
@@ -180,7 +181,7 @@ def _pod_annotations(values: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
 
 
 def _is_wired(values: t.Mapping[str, t.Any]) -> bool:
-    return CHECKSUM_ANNOTATION in _pod_annotations(values)
+    return bool({CHECKSUM_ANNOTATION, OBJECT_STORE_CHECKSUM_ANNOTATION} & _pod_annotations(values).keys())
 
 
 def _is_adopted(values: t.Mapping[str, t.Any]) -> bool:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
+import yaml
 from sandbox.client import Sandbox
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -52,3 +54,10 @@ def plugins(kind: str) -> list[str]:
     suffix = "yml" if kind == "filter" else "py"
     folder = COLLECTION / "plugins" / kind
     return sorted(path.stem for path in folder.glob(f"*.{suffix}") if not path.stem.startswith("_"))
+
+
+def inventories(page: str) -> list[Any]:
+    """The inventories of a documentation page: its YAML that begins with ``all:``."""
+    text = (COLLECTION / "docs" / "docsite" / "rst" / f"{page}.rst").read_text(encoding="utf-8")
+    blocks = re.findall(r"\.\. code-block:: yaml\n\n((?:    .*\n|\n)+)", text)
+    return [document for document in map(yaml.safe_load, blocks) if "all" in document]

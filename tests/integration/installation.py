@@ -84,7 +84,8 @@ class Installation:
     """Accounts and clusters that no other test uses, and the inventory of them.
 
     :ivar payers: host names; account and profile are in ``vars``
-    :ivar clusters: host names, each the name of its EKS cluster too; they are in one account
+    :ivar buckets: host names, each of an account of its own
+    :ivar clusters: host names, each the name of its EKS cluster too; they are in one account unless said otherwise
     :ivar vars: host -> its variables in the inventory, to be changed by the test
     """
 
@@ -95,11 +96,15 @@ class Installation:
         number: int,
         payers: int = 1,
         clusters: int = 1,
+        buckets: int = 0,
+        accounts: dict[str, str] | None = None,
         regions: dict[str, str] | None = None,
         plain: bool = False,
     ) -> None:
         """Make them.
 
+        :param buckets: how many S3 buckets the inventory describes
+        :param accounts: of clusters that are in another one than the others, such as "{number}0000000201"
         :param regions: of clusters that are in another one than the others
         :param plain: of all runs, see ``run_playbook``
         :param number: of the test module, two digits at most and no multiple of ten; account ids begin with it
@@ -108,21 +113,34 @@ class Installation:
         self.sandbox, self.name, self.plain = sandbox, name, plain
         self.payers = [f"{name}-payer{'' if index == 0 else index + 1}" for index in range(payers)]
         self.clusters = [f"{name}{'' if index == 0 else index + 1}" for index in range(clusters)]
+        self.buckets = [f"{name}-bucket{'' if index == 0 else index + 1}" for index in range(buckets)]
         self.vars: dict[str, dict[str, Any]] = {}
+        for index, host in enumerate(self.buckets):
+            account_id = f"{begin}3{index:02}"
+            sandbox.add_account(account_id, host)
+            self.vars[host] = {
+                "kubestrap_aws_profile": host,
+                "kubestrap_aws_region": CLUSTER_REGION,
+                "kubestrap_account_id": account_id,
+                "workload_storage_bucket": f"store-of-{host}",
+            }
         for index, host in enumerate(self.payers):
             account_id = f"{begin}1{index:02}"
             sandbox.add_account(account_id, host)
             self.vars[host] = {"kubestrap_aws_profile": host, "kubestrap_account_id": account_id}
         self.cluster_account = f"{begin}200"
         sandbox.add_account(self.cluster_account, f"{name}-cluster")
+        self.accounts = accounts or {}
+        for host, account_id in self.accounts.items():
+            sandbox.add_account(account_id, f"{host}-cluster")
         for host in self.clusters:
             region = (regions or {}).get(host, CLUSTER_REGION)
-            sandbox.add_cluster(host, self.cluster_account, region)
+            sandbox.add_cluster(host, self.accounts.get(host, self.cluster_account), region)
             self.vars[host] = {
-                "kubestrap_aws_profile": f"{name}-cluster",
+                "kubestrap_aws_profile": f"{host if host in self.accounts else name}-cluster",
                 "kubestrap_aws_region": region,
                 "kubestrap_eks_cluster_name": host,
-                "kubecost_payers": [self.payers[0]],
+                "kubecost_payers": self.payers[:1],
                 "kubecost_chart_ref": str(CHARTS / "kubecost"),
             }
 
@@ -130,7 +148,8 @@ class Installation:
 
     def inventory(self) -> dict[str, Any]:
         """What would be in the inventory file."""
-        groups = {"payers": self.payers, "clusters": self.clusters}
+        groups = {"payers": self.payers, "buckets": self.buckets, "clusters": self.clusters}
+        groups = {name: hosts for name, hosts in groups.items() if hosts}
         return {name: {"hosts": {host: self.vars[host] for host in hosts}} for name, hosts in groups.items()}
 
     def run(self, playbook: str | list[dict[str, Any]] = "kubecost", **options: Any) -> Run:
@@ -177,9 +196,9 @@ class Installation:
         """A connection as operator of a payer."""
         return operator(self.sandbox, self.account(payer or self.payers[0]), PAYER_REGION)
 
-    def cluster_aws(self) -> AwsConnection:
-        """A connection as operator of the account of the clusters."""
-        return operator(self.sandbox, self.cluster_account, CLUSTER_REGION)
+    def cluster_aws(self, cluster: str = "") -> AwsConnection:
+        """A connection as operator of the account of the clusters, or of that cluster."""
+        return operator(self.sandbox, self.accounts.get(cluster, self.cluster_account), CLUSTER_REGION)
 
     def role_arn(self, cluster: str | None = None) -> str:
         """The role of a cluster's ServiceAccount."""
@@ -213,7 +232,7 @@ class Installation:
         from ansible_collections.kubestrap.aws.plugins.module_utils._eks_token import eks_token
 
         state = self.sandbox.state["clusters"][cluster]
-        token = eks_token(self.cluster_aws(), cluster)
+        token = eks_token(self.cluster_aws(cluster), cluster)
         name = f"mark-{uuid.uuid4().hex}"
         api = KubeApi(state["endpoint"], token, state["ca_file"], cluster_name=cluster)
         assert api.get("api", "v1", "namespaces", name) is None

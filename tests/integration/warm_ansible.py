@@ -5,8 +5,8 @@
 
 Most of the processor time of a run goes into importing the same code again: Ansible once, boto3 and the collections
 once for each module. Here a fork server (``multiprocessing``) has imported it. Each run is a fork of it, and each
-module a fork of the worker that Ansible makes for a task. Playbooks, plugins, modules, their arguments and what goes over
-the network are the same as ever; only how Python comes to its code differs.
+module a fork of the worker that Ansible makes for a task. Playbooks, plugins, modules, their arguments and what goes
+over the network are the same as ever; only how Python comes to its code differs.
 
     start([*arguments], environment=..., stdout=..., stderr=...)  ->  a multiprocessing.Process
 

@@ -1,0 +1,255 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook thanos_object_store: two clusters of two accounts keep their blocks in the bucket of a third one.
+
+One cluster's Thanos has a role (IRSA), the other one's an access key; the bucket has a customer key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import yaml
+from integration.files import inventories
+from integration.installation import CLUSTER_REGION, Installation, Run
+from integration.world import operator
+from kubernetes import client
+from sandbox.client import Sandbox
+
+NUMBER, OTHER_ACCOUNT = 44, "440000000201"
+NAMESPACE, SECRET = "thanos", "thanos-object-store"
+# What a run without change may take for a bucket and a cluster together.
+CALLS = 20
+HEADERS = {"X-Amz-Acl": "bucket-owner-full-control"}
+
+
+class Story:
+    """The runs, in their order.
+
+    :ivar predicted: check mode from nothing
+    :ivar first: the run after it
+    :ivar again: without a change
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        accounts = {"thanosplay2": OTHER_ACCOUNT}
+        self.place = place = Installation(
+            sandbox, "thanosplay", number=NUMBER, payers=0, clusters=2, buckets=1, accounts=accounts
+        )
+        self.bucket, (self.role_cluster, self.key_cluster) = place.buckets[0], place.clusters
+        place.vars[self.bucket]["workload_storage_encryption"] = "aws:kms"
+        for cluster in place.clusters:
+            place.vars[cluster] |= {
+                "thanos_object_store_bucket": self.bucket,
+                "thanos_object_store_prefix": cluster,
+                "kubestrap_tags": {"team": "observability"},
+            }
+        place.vars[self.role_cluster] |= {
+            "thanos_object_store_service_accounts": [
+                {"name": "prometheus-server"},
+                {"name": "thanos-store", "created_by": "kubestrap"},
+            ],
+            "thanos_object_store_restart": [
+                {"name": "thanos-store"},
+                {"name": "prometheus-server"},
+                {"name": "not-there-yet"},
+            ],
+            "thanos_object_store_pod_selectors": ["opens=bucket"],
+        }
+        place.vars[self.key_cluster] |= {
+            "thanos_object_store_identity_method": "access_key",
+            "thanos_object_store_settings": {"put_user_metadata": HEADERS},
+        }
+        self.install_thanos()
+        self.predicted = self.run(check=True, diff=True)
+        self.first = self.run(diff=True)
+        self.again = self.run()
+        self.secrets = {cluster: self.document(cluster) for cluster in place.clusters}
+
+    def run(self, **options: Any) -> Run:
+        """A run that has to end well."""
+        run = self.place.run("thanos_object_store", **options)
+        assert run.ok, run.report
+        return run
+
+    def install_thanos(self) -> None:
+        """What a chart of the user's has installed."""
+        core = self.place.core(self.role_cluster)
+        core.create_namespace({"metadata": {"name": NAMESPACE}})
+        apps = client.AppsV1Api(self.place.kube(self.role_cluster))
+        for name in ("prometheus-server", "thanos-store"):
+            core.create_namespaced_service_account(NAMESPACE, {"metadata": {"name": name}})
+            labels = {"app": name, "opens": "bucket"}
+            pod = {"serviceAccountName": name, "containers": [{"name": "thanos", "image": "thanos"}]}
+            template = {"metadata": {"labels": labels}, "spec": pod}
+            spec = {"selector": {"matchLabels": labels}, "serviceName": name, "replicas": 1, "template": template}
+            apps.create_namespaced_stateful_set(NAMESPACE, {"metadata": {"name": name}, "spec": spec})
+
+    def document(self, cluster: str) -> dict[str, Any]:
+        """The YAML in the Secret."""
+        secret = self.place.core(cluster).read_namespaced_secret(SECRET, NAMESPACE)
+        return yaml.safe_load(base64.b64decode(secret.data["object-store.yaml"]))
+
+    def aws(self, host: str) -> Any:
+        """A connection of the host's account."""
+        if host in self.place.clusters:
+            return self.place.cluster_aws(host)
+        return operator(self.place.sandbox, self.place.account(host), CLUSTER_REGION)
+
+    def objects(self) -> list[str]:
+        """Keys in the bucket."""
+        s3 = self.aws(self.bucket).client("s3")
+        return [item["Key"] for item in s3.list_objects_v2(Bucket=f"store-of-{self.bucket}").get("Contents", [])]
+
+
+@pytest.fixture(scope="module")
+def story(sandbox: Sandbox) -> Story:
+    return Story(sandbox)
+
+
+def test_check_mode_predicts_what_the_run_then_makes(story: Story) -> None:
+    assert story.first.ok, story.first.report
+    assert story.predicted.writes == []
+    assert story.predicted.kube_writes == []
+    assert story.predicted.changed_steps == story.first.changed_steps
+    assert story.predicted.changes == story.first.changes
+
+
+def test_both_ways_are_proved(story: Story) -> None:
+    for cluster in story.place.clusters:
+        outcome = story.first.outcome(cluster)
+        assert outcome["state"] == "done", outcome
+        steps = {link["link"]: link["state"] for link in outcome["links"]}
+        assert set(steps.values()) == {"ok"}, outcome["links"]
+        assert {"list", "put", "get", "encryption", "multipart", "delete", "outside"} <= set(steps)
+    assert "pods" in {link["link"] for link in story.first.outcome(story.role_cluster)["links"]}
+    assert story.objects() == []
+
+
+def test_each_cluster_reads_where_its_folder_is(story: Story) -> None:
+    role, key = (story.secrets[cluster] for cluster in story.place.clusters)
+    place = {"bucket": f"store-of-{story.bucket}", "endpoint": "s3.eu-west-1.amazonaws.com", "region": CLUSTER_REGION}
+    assert role == {"type": "S3", "config": place, "prefix": story.role_cluster}
+    secret = key["config"].pop("secret_key")
+    assert key["config"].pop("access_key").startswith("AKIA")
+    assert key == {"type": "S3", "config": {**place, "put_user_metadata": HEADERS}, "prefix": story.key_cluster}
+    for run in (story.predicted, story.first, story.again):
+        assert secret not in run.stdout + run.stderr
+
+
+def test_the_pods_were_started_anew_once(story: Story) -> None:
+    assert "start the pods anew of thanos-store" in story.first.outcome(story.role_cluster)["changes"]
+    apps = client.AppsV1Api(story.place.kube(story.role_cluster))
+    template = apps.read_namespaced_stateful_set("thanos-store", NAMESPACE).spec.template
+    assert template.metadata.annotations["kubestrap.aws/object-store-checksum"]
+
+
+def test_the_user_may_do_no_more_than_its_bucket_asks_for(story: Story) -> None:
+    iam = story.aws(story.key_cluster).client("iam")
+    name = f"thanos-{story.key_cluster}"
+    assert iam.list_user_policies(UserName=name)["PolicyNames"] == ["object-storage"]
+    policy = iam.get_user_policy(UserName=name, PolicyName="object-storage")["PolicyDocument"]
+    assert "s3:PutObjectAcl" in json.dumps(policy)
+    role = story.aws(story.role_cluster).client("iam")
+    policy = role.get_role_policy(RoleName=f"thanos-{story.role_cluster}", PolicyName="object-storage")
+    assert "s3:PutObjectAcl" not in json.dumps(policy["PolicyDocument"])
+
+
+def test_a_run_without_change_writes_nothing_and_takes_few_calls(story: Story) -> None:
+    run = story.again
+    assert run.ok, run.report
+    assert run.kube_writes == []
+    # The proof writes its object, and takes it away.
+    assert {write.split()[0] for write in run.writes} <= {
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:CreateMultipartUpload",
+        "s3:AbortMultipartUpload",
+        "s3:UploadPart",
+    }
+    assert run.changes == {host: [] for host in run.changes}
+    theirs = [call for call in run.calls if OTHER_ACCOUNT in (call["who"].split(":")[4], call["account_id"])]
+    counted = [call for call in run.calls if call["kind"] in ("read", "write") and call not in theirs]
+    print(run.in_numbers(), [f"{call['service']}:{call['operation']} {call['who']}" for call in counted])
+    assert len(counted) <= CALLS
+
+
+def test_mistakes_of_all_hosts_are_named_before_the_first_write(story: Story) -> None:
+    place = story.place
+    inventory = place.inventory()
+    one, two = (inventory["clusters"]["hosts"][cluster] for cluster in place.clusters)
+    inventory["clusters"]["hosts"] = {
+        story.role_cluster: {
+            **one,
+            "thanos_object_store_bucket": "nowhere",
+            "thanos_object_store_service_accounts": [],
+        },
+        story.key_cluster: {**two, "thanos_object_store_settings": {"part_sise": 5}},
+    }
+    run = place.run("thanos_object_store", inventory=inventory)
+    assert not run.ok
+    assert "thanos_object_store_bucket: 'nowhere' is no host of the group buckets" in run.report
+    assert "thanos_object_store_service_accounts: '[]' is empty" in run.report
+    assert "thanos_object_store_settings.part_sise" in run.report
+    assert run.writes == []
+
+
+def test_a_run_that_leaves_a_user_of_the_bucket_out_is_refused(story: Story) -> None:
+    run = story.place.run("thanos_object_store", limit=f"{story.bucket},{story.role_cluster}")
+    assert not run.ok
+    assert f"is used by {story.key_cluster} too" in run.report
+    assert run.writes == []
+
+
+def test_a_cluster_that_leaves_has_no_way_to_the_bucket_any_more(story: Story) -> None:
+    place = story.place
+    place.vars[story.key_cluster]["thanos_object_store_state"] = "absent"
+    run = place.run("thanos_object_store")
+    assert run.ok, run.report
+    assert run.outcome(story.role_cluster)["state"] == "done"
+    policy = story.aws(story.bucket).client("s3").get_bucket_policy(Bucket=f"store-of-{story.bucket}")["Policy"]
+    assert OTHER_ACCOUNT not in policy
+    iam = story.aws(story.key_cluster).client("iam")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_user(UserName=f"thanos-{story.key_cluster}")
+    secrets = place.core(story.key_cluster).list_namespaced_secret(NAMESPACE).items
+    assert SECRET not in [secret.metadata.name for secret in secrets]
+
+
+def test_the_bucket_stays_until_it_is_said_that_its_data_may_go(story: Story) -> None:
+    place = story.place
+    s3 = story.aws(story.bucket).client("s3")
+    s3.put_object(Bucket=f"store-of-{story.bucket}", Key="block", Body=b"1")
+    gone: dict[str, Any] = {"thanos_object_store_state": "absent", "workload_storage_state": "absent"}
+    kept = place.run("thanos_object_store", extra_vars=gone)
+    assert kept.ok, kept.report
+    assert story.objects() == ["block"]
+    assert "Kept: " in kept.notes(story.bucket)
+    end: Run = place.run("thanos_object_store", extra_vars={**gone, "workload_storage_delete_data": True})
+    assert end.ok, end.report
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == []
+    iam = story.aws(story.role_cluster).client("iam")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=f"thanos-{story.role_cluster}")
+
+
+def test_the_inventory_of_the_page_is_understood(story: Story) -> None:
+    """A dry run of it, with the accounts of the sandbox."""
+    place = story.place
+    (inventory,) = inventories("guide_object_storage")
+    groups = inventory["all"]["children"]
+    (bucket,) = groups["buckets"]["hosts"].values()
+    (cluster,) = groups["clusters"]["hosts"].values()
+    bucket |= {name: place.vars[story.bucket][name] for name in ("kubestrap_aws_profile", "kubestrap_account_id")}
+    cluster |= {
+        name: place.vars[story.role_cluster][name] for name in ("kubestrap_aws_profile", "kubestrap_eks_cluster_name")
+    }
+    core = place.core(story.role_cluster)
+    core.create_namespaced_service_account(NAMESPACE, {"metadata": {"name": "thanos-compact"}})
+    run = place.run("thanos_object_store", inventory=groups, check=True)
+    assert run.ok, run.report
+    assert run.outcome("prod-eu")["changes"]
