@@ -236,6 +236,11 @@ options:
           - For the role that O(service_accounts[].annotations) name.
         type: str
         default: service_accounts.annotations
+  ownership_tags:
+    description:
+      - Tags that are given to O(user) only when the task creates it. One that existed before never gets them, and is refused.
+      - With O(state=absent) only a user that carries them is deleted. Another one is kept, and RV(kept) says so.
+    type: dict
 attributes:
   diff_mode:
     details:
@@ -245,7 +250,6 @@ extends_documentation_fragment:
   - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
   - kubestrap.aws.account
-  - kubestrap.aws.ownership
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
