@@ -211,7 +211,7 @@ def test_each_statement_of_the_bucket_is_needed(bucket: Bucket) -> None:
             "MakeBucket": lambda: s3.put_bucket_versioning(
                 Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}
             ),
-            "FindKey": lambda: kms.list_keys(),
+            "FindKey": kms.list_keys,
             "ReadKey": lambda: kms.describe_key(KeyId=f"alias/{BUCKET}"),
             "MakeKey": lambda: made.append(kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]),
             "ChangeKey": lambda: kms.enable_key(KeyId=key),
@@ -233,7 +233,7 @@ def test_other_keys_of_the_account_stay_out_of_reach(bucket: Bucket) -> None:
         lambda: kms.put_key_policy(KeyId=theirs, PolicyName="default", Policy="{}"),
         lambda: kms.create_alias(AliasName="alias/operators-other", TargetKeyId=kms_key(bucket)),
         lambda: kms.create_alias(AliasName=f"alias/{BUCKET}", TargetKeyId=theirs),
-        lambda: kms.create_key(),
+        kms.create_key,
     ):
         assert code_of(call) in DENIED
     root.schedule_key_deletion(KeyId=theirs, PendingWindowInDays=7)
