@@ -39,6 +39,7 @@ class StorageClaim:
     :ivar label_selectors: of the workload's pods; ``None``: do not look at pods, empty: all pods of the namespace
     :ivar awaited: what comes next where somebody else installs the workload, ``None`` where nobody else does
     :ivar patience_seconds: how long IAM may take to spread a change
+    :ivar write: whether objects are written; else IAM is asked about that, as in check mode
     """
 
     storage: Storage
@@ -51,6 +52,7 @@ class StorageClaim:
     label_selectors: tuple[str, ...] | None = None
     awaited: str | None = None
     patience_seconds: float = 0
+    write: bool = True
 
 
 def endpoint_url(endpoint: str | None, region: str) -> str | None:
@@ -112,7 +114,7 @@ def prove_storage(
     else:
         who = claim.role_arn if claim.service_accounts else principal_of(str(caller_arn))
         steps = StorageSteps(workload, who, operator, claim.storage, patience)
-        links += [_whose(link, identity) for link in steps.run(check_mode)]
+        links += [_whose(link, identity) for link in steps.run(check_mode or not claim.write)]
         left = steps.left
     links = [awaiting(link, claim.awaited) for link in links]
     if check_mode:

@@ -15,7 +15,7 @@ import uuid
 
 from ._connection import AwsConnection
 from ._probe_identity import Patience
-from ._probe_links import FAILED, Link, failed, ok, pending, skipped
+from ._probe_links import FAILED, Link, failed, ok, skipped
 from ._probe_refusals import allowed, is_denied, text_of
 from ._probe_storage_place import FOLDER, Storage, encryption_link
 from ._probe_storage_refusals import DOCUMENT, Refusal, is_about_region, look, policy_of, storage_refused
@@ -25,7 +25,7 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing SDK.
 
-NO_WRITE = "Nothing is written in check mode"
+NO_WRITE = "Nothing is written in this run"
 
 
 @dataclasses.dataclass
@@ -100,15 +100,15 @@ class StorageSteps:
 
     # --- the steps
 
-    def run(self, check_mode: bool = False) -> list[Link]:
+    def run(self, read_only: bool = False) -> list[Link]:
         """All steps, as far as they are reached; ``left`` then tells what stays.
 
-        In check mode nothing is written: what the policies say stands in the details.
+        :param read_only: nothing is written; what the policies say of that stands in the details
         """
         links, end = self._look()
         if end:
             return links + self._rest(links)
-        if check_mode:
+        if read_only:
             return links + self._predicted()
         try:
             links.append(self._put())
@@ -233,7 +233,7 @@ class StorageSteps:
         )
 
     def _predicted(self) -> list[Link]:
-        """The steps that write, as check mode shows them (one call)."""
+        """The steps that write, as far as IAM tells of them (one call)."""
         acl = ["s3:PutObjectAcl"] if "ACL" in self._storage.sent else []
         needs = {
             "put": ["s3:PutObject", *acl],
@@ -248,8 +248,8 @@ class StorageSteps:
             lacking = [action for action in needs.get(name, []) if found and not found.get(action)]
             if lacking:
                 cause = f"no policy of {self._who} allows {' and '.join(lacking)} on {self._object}"
-                maybe = f"{cause}. In check mode it may be what this run would make"
-                links.append(pending(name, NO_WRITE, maybe, f"Add it to the policy ({DOCUMENT})"))
+                # In check mode it may be what the run would make.
+                links.append(failed(name, NO_WRITE, cause, f"Add it to the policy ({DOCUMENT})", by_run=True))
             elif found and name in needs:
                 links.append(
                     skipped(name, f"{NO_WRITE}; the policies of {self._who} allow {' and '.join(needs[name])}")

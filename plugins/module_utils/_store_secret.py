@@ -27,7 +27,7 @@ from ._key_pair import KeyPair
 from ._kube_api import KubeApi, KubeError
 from ._plan import Plan, gather
 from ._plan import apply as apply_to_aws
-from ._store_secret_objects import ObjectsPlan, Wanted, pair_in, text_in
+from ._store_secret_objects import ObjectsPlan, Wanted, is_proved, pair_in, text_in
 from ._store_secret_text import Source, Text, held_in
 
 # Stands for a key that is yet to be made.
@@ -201,4 +201,5 @@ def told(planned: StorePlan, answers: t.Sequence[t.Any], now: datetime) -> dict[
         "rotation": rotation,
         "user_arn": arn,
         "object_store": facts,
+        "proved": is_proved(planned.state["secret"], planned.objects.checksum),
     }

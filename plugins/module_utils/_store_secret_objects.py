@@ -40,6 +40,8 @@ from ._store_secret_text import Text, differences, says_the_same
 
 # On a Secret: a JSON list of its keys that we write.
 MARK = "kubestrap.aws/object-store"
+# The checksum with which the bucket was last used as the workload will use it. Whoever proves that writes it.
+PROVED = "proof.kubestrap.aws/object-store"
 _OUR_MARKS = "kubestrap.aws/"
 
 
@@ -250,7 +252,7 @@ def _plan_secret_absent(secret: Object, wanted: Wanted) -> tuple[KubeChange | No
     if is_ours(secret) and not others:
         return KubeChange(f"delete {name}", "DELETE", path, this(secret)), ""
     marked = sorted(_marked(secret) - {wanted.key})
-    patch: dict[str, t.Any] = {"metadata": {"annotations": {MARK: json.dumps(marked) if marked else None}}}
+    patch: dict[str, t.Any] = {"metadata": {"annotations": {MARK: json.dumps(marked) if marked else None, PROVED: None}}}
     if wanted.key in data:
         patch["data"] = {wanted.key: None}
     foreign_marks = any(mark.startswith(_OUR_MARKS) and mark != MARK for mark in _annotations(secret))
@@ -265,6 +267,11 @@ def _is_key_ours(secret: Object, key: str) -> bool:
     if key in _marked(secret):
         return True
     return is_ours(secret) and not any(mark.startswith(_OUR_MARKS) for mark in _annotations(secret))
+
+
+def is_proved(secret: Object | None, checksum: str) -> bool:
+    """Whether that is the checksum with which the bucket was last proved."""
+    return secret is not None and _annotations(secret).get(PROVED) == checksum
 
 
 def _annotations(secret: Object) -> t.Mapping[str, str]:

@@ -75,6 +75,12 @@ options:
         description:
           - ARN of the key that it asks for.
         type: str
+  write:
+    description:
+      - Whether objects are written. With V(false) the bucket is listed and the policy simulator of IAM is asked about the other steps, as in check mode. It
+        does not see what the bucket or its key refuse.
+    type: bool
+    default: true
   namespace:
     description:
       - Namespace of O(service_accounts) or O(key_secret).
@@ -321,6 +327,7 @@ ARGUMENTS = dict(
     kms_key_arn=dict(type="str", no_log=False),
     expected_bucket_owner=dict(type="str"),
     upload=dict(type="dict", options=UPLOAD),
+    write=dict(type="bool", default=True),
     namespace=dict(type="str"),
     service_accounts=dict(type="list", elements="str"),
     role_arn=dict(type="str"),
@@ -381,6 +388,7 @@ def claim_of(params, region):
         label_selectors=None if params["pods"] is None else tuple(params["pods"]["label_selectors"]),
         awaited=params["awaited"],
         patience_seconds=params["wait_timeout"] if params["recently_changed"] else 0,
+        write=params["write"],
     )
 
 

@@ -398,6 +398,13 @@ object_store:
   returned: O(state=present)
   type: dict
   sample: {bucket: example-thanos, prefix: prod-eu, region: eu-west-1, has_keys: false, put_object_acl: false, notes: []}
+proved:
+  description:
+    - Whether the annotation C(proof.kubestrap.aws/object-store) of the Secret is RV(checksum). Whoever has used the bucket with this identity writes it, and
+      need not do so again while nothing changes.
+  returned: O(state=present)
+  type: bool
+  sample: false
 kept:
   description: Why something stays that was to go.
   returned: O(state=absent)
