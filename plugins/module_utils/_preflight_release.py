@@ -175,13 +175,15 @@ def describe(
     }
 
 
-def _pod_annotations(values: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    found = value_at(values, "global.podAnnotations")
+def _pod_annotations(values: t.Mapping[str, t.Any], key: str = "global.podAnnotations") -> t.Mapping[str, t.Any]:
+    found = value_at(values, key)
     return found if isinstance(found, t.Mapping) else {}
 
 
 def _is_wired(values: t.Mapping[str, t.Any]) -> bool:
-    return bool({CHECKSUM_ANNOTATION, OBJECT_STORE_CHECKSUM_ANNOTATION} & _pod_annotations(values).keys())
+    # Of Kubecost 1 without billing data, only the pods of Prometheus and Thanos are marked.
+    marks = {*_pod_annotations(values), *_pod_annotations(values, "prometheus.server.podAnnotations")}
+    return bool({CHECKSUM_ANNOTATION, OBJECT_STORE_CHECKSUM_ANNOTATION} & marks)
 
 
 def _is_adopted(values: t.Mapping[str, t.Any]) -> bool:
