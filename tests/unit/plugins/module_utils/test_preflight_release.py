@@ -114,6 +114,9 @@ def test_after_it_the_old_one_is_known_also_by_a_name_of_the_users() -> None:
     assert found["former_service_accounts"] == ["kubecost-cost-analyzer", "reader"]
 
 
+# Without billing data: of all generations, and of Kubecost 1, whose other pods do not open the bucket.
+STORES = {"global": {"podAnnotations": {"kubestrap.aws/object-store-checksum": "1"}}}
+THANOS = {"prometheus": {"server": {"podAnnotations": {"kubestrap.aws/object-store-checksum": "1"}}}}
 THEIRS = {"global": {"podAnnotations": {"team": "finops"}}}
 MARKED = {"global": {"podAnnotations": {**WIRED["global"]["podAnnotations"], "kubestrap.aws/release": "adopted"}}}
 
@@ -128,6 +131,8 @@ def who(*revisions: tuple[str, dict[str, Any]]) -> tuple[bool, bool, bool]:
     ("revisions", "said"),
     [
         ([("deployed", WIRED)], (True, False, True)),
+        ([("deployed", STORES)], (True, False, True)),
+        ([("deployed", THANOS)], (True, False, True)),
         ([("deployed", THEIRS)], (False, True, False)),
         ([("deployed", {"global": {"podAnnotations": None}})], (False, True, False)),
         ([("superseded", THEIRS), ("deployed", MARKED)], (True, True, True)),

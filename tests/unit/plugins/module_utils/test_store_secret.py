@@ -104,6 +104,16 @@ def test_a_key_is_made_after_all_else_was_asked_and_then_written(world: World) -
     assert (again["changes"], again["checksum"], again["new_key"]) == ([], done["checksum"], False)
 
 
+def test_what_was_proved_once_is_told_until_it_differs(world: World) -> None:
+    made = world.run()
+    assert made["proved"] is False
+    annotations = world.kube.things["secrets/store"]["metadata"]["annotations"]
+    annotations["proof.kubestrap.aws/object-store"] = made["checksum"]
+    assert world.run()["proved"] is True
+    world.user["access_keys"][0]["create_date"] = (NOW - timedelta(days=91)).isoformat()
+    assert world.run(max_age=90)["proved"] is False
+
+
 def test_what_the_api_server_would_refuse_is_known_before_the_key(world: World) -> None:
     world.kube.refuse = 422
     world.kube.get = lambda *path: {"metadata": {"name": "x"}} if path[-2] == "namespaces" else None
