@@ -19,6 +19,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))  # the packages `sandbox` and `integration`, however pytest was started
 
+from integration.fixture_charts import Helm, helm_in  # noqa: E402
 from sandbox.client import Sandbox  # noqa: E402
 
 # The longest files run first and those that take seconds last, where they fill the gaps: so no worker begins minutes of
@@ -28,6 +29,7 @@ SHORT = (
     "test_athena_query.py",
     "test_bad_input_filters.py",
     "test_fixture_charts.py",
+    "test_fixture_charts_storage.py",
     "test_playbook.py",
     "test_preflight.py",
     "test_preflight_quotas.py",
@@ -65,3 +67,9 @@ def sandbox() -> Iterator[Sandbox]:
         _started.append(sandbox)
         yield sandbox
         _started.remove(sandbox)
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """The real helm."""
+    return helm_in(tmp_path_factory.mktemp("helm"))

@@ -26,6 +26,8 @@ if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_p
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _cur_schema as schema  # noqa: E402
 from ansible_collections.kubestrap.aws.plugins.module_utils import (  # noqa: E402
+    kubecost_chart,
+    kubecost_values,
     operator_policies,
     operator_rbac,
     operator_storage_policies,
@@ -43,6 +45,8 @@ __all__ = [
     "KubeApi",
     "actions_of",
     "eks_token",
+    "kubecost_chart",
+    "kubecost_values",
     "operator_policies",
     "operator_rbac",
     "operator_storage_policies",

@@ -1,8 +1,8 @@
 # Copyright: Contributors to kubestrap.aws
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pods open the bucket, and as whom, by generation, part and values. tests/integration/test_fixture_charts.py
-compares with what Helm renders."""
+"""Which pods open the bucket, and as whom, by generation, part and values.
+tests/integration/test_fixture_charts_storage.py compares with what Helm renders."""
 
 from __future__ import annotations
 
