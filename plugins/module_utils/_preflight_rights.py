@@ -18,7 +18,8 @@ import typing as t
 from ._connection import AwsConnection
 from ._errors import error_code
 from ._plan import gather
-from .operator_policies import OCCASIONAL
+from .operator_policies import OCCASIONAL, OPERATOR_POLICIES
+from .operator_storage_policies import OPERATOR_STORAGE_POLICIES, STORAGE_OCCASIONAL
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +27,25 @@ except ImportError:
     pass  # AnsibleAWSModule reports a missing SDK.
 
 Pair = tuple[str, str]  # an action and the resource it is needed on
+
+# The documents of which IAM can be asked, with what no run with the defaults needs of them. A workload's role is that
+# of Kubecost with another name, so that it has the exceptions of both.
+DOCUMENTS = {**OPERATOR_POLICIES, **OPERATOR_STORAGE_POLICIES}
+_SELDOM = {
+    "object_storage_workload_operator": OCCASIONAL | STORAGE_OCCASIONAL,
+    "workload_storage_operator": STORAGE_OCCASIONAL,
+}
+
+# A first run finds nothing that it would have to take away, and no key that is to be replaced.
+_LATER = frozenset(
+    {
+        "iam:DeleteAccessKey",
+        "iam:DeleteUserPolicy",
+        "iam:GetAccessKeyLastUsed",
+        "iam:UntagUser",
+        "iam:UpdateAccessKey",
+    }
+)
 
 # What is needed only to make a thing, and not where it exists already; action -> kind of thing.
 _MAKING = {
@@ -35,31 +55,40 @@ _MAKING = {
     "glue:CreateDatabase": "database",
     "iam:CreateOpenIDConnectProvider": "provider",
     "iam:CreateRole": "role",
+    "iam:CreateUser": "user",
     "iam:TagOpenIDConnectProvider": "provider",
     "iam:TagRole": "role",
+    "iam:TagUser": "user",
     "s3:CreateBucket": "bucket",
     "s3:TagResource": "bucket",
 }
 SWITCH = "kubestrap_check_rights"
 
-# Of keys the keys' own policies decide too; that Lake Formation or quotas cannot be asked is a note of its own.
+# Of keys the keys' own policies decide too, once there are any; that Lake Formation or quotas cannot be asked is a note
+# of its own.
 _NOT_ASKED = ("kms:", "lakeformation:", "iam:GetAccountSummary")
+_WITHOUT_A_KEY = ("kms:CreateKey", "kms:ListKeys")
 _SESSION = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
 _PAGE = 1000  # results; the most that a page has
 
 
-def needed(statements: t.Iterable[t.Mapping[str, t.Any]], known_arns: t.Sequence[str] = ()) -> list[Pair]:
+def needed(
+    statements: t.Iterable[t.Mapping[str, t.Any]], document: str, known_arns: t.Sequence[str] = ()
+) -> list[Pair]:
     """What a first run needs of a policy, each action on one resource, in the order of the policy.
 
-    :param statements: of a document of ``operator_policies``
+    :param statements: of a document of ``DOCUMENTS``
+    :param document: its name
     :param known_arns: what ``*`` in a resource stands for, where it is known
     """
+    seldom = _SELDOM.get(document, OCCASIONAL) | _LATER
     pairs: dict[Pair, None] = {}
     for statement in statements:
         resources = statement["Resource"]
         for resource in [resources] if isinstance(resources, str) else resources:
             for action in statement["Action"]:
-                if action not in OCCASIONAL and not action.startswith(_NOT_ASKED):
+                asked = not action.startswith(_NOT_ASKED) or action in _WITHOUT_A_KEY
+                if asked and action not in seldom:
                     pairs[(action, _sample(resource, known_arns))] = None
     return list(pairs)
 
@@ -94,8 +123,8 @@ def check_rights(
 
     One call; two more for a role with a path, and one for each thing that may not be made: it may be there already.
 
-    :param statements: of the policy that is enough, see ``operator_policies``
-    :param document: its name in the lookup ``iam_document``, for the message
+    :param statements: of the policy that is enough, see ``DOCUMENTS``
+    :param document: its name in the lookup ``iam_document``
     :param tags: of the create calls
     :param buckets: name -> whether it exists
     :returns: problems (one sentence at most) and notes
@@ -103,7 +132,7 @@ def check_rights(
     principal = _principal(caller_arn)
     if principal is None:  # root of an account, or a session without a role: nothing that IAM can simulate
         return [], [_unseen(caller_arn, "IAM can look up the rights of roles and users only", document)]
-    pairs = needed(statements, known_arns)
+    pairs = needed(statements, document, known_arns)
     try:
         results = _simulate(connection, principal, pairs, context_of(statements, tags))
     except (ClientError, BotoCoreError) as e:
@@ -191,6 +220,8 @@ def _exists(connection: AwsConnection, kind: str, arn: str, buckets: t.Mapping[s
             return bool(connection.client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=arn))
         if kind == "role":
             return bool(connection.client("iam").get_role(RoleName=name))
+        if kind == "user":
+            return bool(connection.client("iam").get_user(UserName=name))
         if kind == "workgroup":
             return bool(connection.client("athena").get_work_group(WorkGroup=name))
         if kind == "database":

@@ -252,7 +252,9 @@ def _plan_secret_absent(secret: Object, wanted: Wanted) -> tuple[KubeChange | No
     if is_ours(secret) and not others:
         return KubeChange(f"delete {name}", "DELETE", path, this(secret)), ""
     marked = sorted(_marked(secret) - {wanted.key})
-    patch: dict[str, t.Any] = {"metadata": {"annotations": {MARK: json.dumps(marked) if marked else None, PROVED: None}}}
+    patch: dict[str, t.Any] = {
+        "metadata": {"annotations": {MARK: json.dumps(marked) if marked else None, PROVED: None}}
+    }
     if wanted.key in data:
         patch["data"] = {wanted.key: None}
     foreign_marks = any(mark.startswith(_OUR_MARKS) and mark != MARK for mark in _annotations(secret))

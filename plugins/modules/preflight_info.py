@@ -222,7 +222,7 @@ options:
         description: Name of the policy that is enough, of P(kubestrap.aws.iam_document#lookup).
         type: str
         required: true
-        choices: [kubecost_cluster_operator, kubecost_payer_operator]
+        choices: [kubecost_cluster_operator, kubecost_payer_operator, object_storage_workload_operator, workload_storage_operator]
       parameters:
         description: What the policy takes besides partition and account, which are those of the credentials.
         type: dict
@@ -427,8 +427,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names imp
 )
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_quota import check_roles
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_release import look_at_release
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import check_rights
-from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import DOCUMENTS, check_rights
 
 
 def look(module):
@@ -519,7 +518,7 @@ def _rights(module, connection, caller, buckets, cluster):
     rights = module.params["rights"]
     place = {"partition": caller["partition"], "account_id": caller["account"], "extent": "run"}
     given = {key: value for key, value in rights["parameters"].items() if value not in (None, "")}
-    statements = OPERATOR_POLICIES[rights["document"]](**given, **place)
+    statements = DOCUMENTS[rights["document"]](**given, **place)
     lacking, notes = check_rights(
         connection,
         caller["arn"],
@@ -612,7 +611,7 @@ def main():
             rights=dict(
                 type="dict",
                 options=dict(
-                    document=dict(type="str", required=True, choices=sorted(OPERATOR_POLICIES)),
+                    document=dict(type="str", required=True, choices=sorted(DOCUMENTS)),
                     parameters=dict(type="dict", required=True),
                     tags=dict(type="dict", default={}),
                 ),

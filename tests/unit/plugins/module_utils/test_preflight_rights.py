@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import check_rights, context_of, needed
+import pytest
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import (
+    DOCUMENTS,
+    check_rights,
+    context_of,
+    needed,
+)
 from botocore.exceptions import ClientError
 
 ROLE = "arn:aws:iam::111111111111:role/operator"
 SESSION = "arn:aws:sts::111111111111:assumed-role/operator/me"
 PROVIDER = "arn:aws:iam::111111111111:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AB"
 MAKE = "arn:aws:iam::111111111111:role/kubecost"
+CLUSTER = "kubecost_cluster_operator"
 STATEMENTS = [
     {"Sid": "Read", "Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::a"},
     {"Sid": "Make", "Effect": "Allow", "Action": ["iam:CreateRole", "iam:UpdateRole"], "Resource": [MAKE]},
@@ -69,20 +76,25 @@ class Iam:
             raise self.raising["role"]
         return {"Role": {"Arn": ROLE.replace("role/", "role/team/"), "RoleName": RoleName}}
 
+    def get_user(self, UserName: str) -> Any:
+        if isinstance(self.raising.get("user"), Exception):
+            raise self.raising["user"]
+        return {"User": {"UserName": UserName}}
+
 
 def check(iam: Iam, arn: str = SESSION) -> tuple[list[str], list[str]]:
-    return check_rights(iam, arn, STATEMENTS, "kubecost_cluster_operator", {"team": "a"}, [PROVIDER])
+    return check_rights(iam, arn, STATEMENTS, CLUSTER, {"team": "a"}, [PROVIDER])
 
 
 def test_a_first_run_needs_what_is_no_repair_on_resources_that_are_known() -> None:
-    assert needed(STATEMENTS, [PROVIDER]) == [
+    assert needed(STATEMENTS, CLUSTER, [PROVIDER]) == [
         ("s3:ListBucket", "arn:aws:s3:::a"),
         ("iam:CreateRole", MAKE),
         ("iam:GetOpenIDConnectProvider", PROVIDER),
     ]
-    assert needed(STATEMENTS)[-1][1].endswith("oidc.eks.eu-west-1.kubestrap")
+    assert needed(STATEMENTS, CLUSTER)[-1][1].endswith("oidc.eks.eu-west-1.kubestrap")
     key = {"Sid": "K", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": "arn:aws:kms:eu-west-1:1:key/a"}
-    assert needed([key]) == []
+    assert needed([key], CLUSTER) == []
 
 
 def test_keys_of_conditions_that_are_known() -> None:
@@ -172,3 +184,103 @@ def test_root_cannot_be_simulated() -> None:
     problems, (note,) = check(iam, "arn:aws:iam::111111111111:root")
     assert (problems, iam.asked) == ([], [])
     assert "roles and users only" in note
+
+
+PLACE = {"partition": "aws", "account_id": "111111111111", "extent": "run"}
+BUCKET = "workload_storage_operator"
+WORKLOAD = "object_storage_workload_operator"
+PARAMETERS: dict[str, dict[str, Any]] = {
+    BUCKET: {"region": "eu-west-1", "bucket": "blocks", "kms_key_alias": "blocks"},
+    "irsa": {"identity_method": "irsa", "region": "eu-west-1", "cluster_name": "prod", "role_name": "thanos"},
+    "access_key": {"identity_method": "access_key", "user_name": "thanos"},
+}
+
+
+def of_storage(which: str, **more: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Document and statements."""
+    document = BUCKET if which == BUCKET else WORKLOAD
+    return document, DOCUMENTS[document](**PLACE, **PARAMETERS[which], **more)
+
+
+def actions(which: str, **more: Any) -> set[str]:
+    document, statements = of_storage(which, **more)
+    return {action for action, _resource in needed(statements, document)}
+
+
+def test_what_a_first_run_needs_for_a_bucket_with_a_key_of_its_own() -> None:
+    assert actions(BUCKET) == {
+        "kms:CreateKey",
+        "kms:ListKeys",
+        "s3:CreateBucket",
+        "s3:GetBucketOwnershipControls",
+        "s3:GetBucketPolicy",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketTagging",
+        "s3:GetEncryptionConfiguration",
+        "s3:GetLifecycleConfiguration",
+        "s3:ListBucket",
+        "s3:PutBucketPolicy",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration",
+        "s3:TagResource",
+    }
+    assert actions(BUCKET, versioning=True) - actions(BUCKET) == {"s3:GetBucketVersioning", "s3:PutBucketVersioning"}
+
+
+def test_what_a_first_run_needs_for_a_user_with_a_key() -> None:
+    """Neither what rotates it later nor what takes away."""
+    assert actions("access_key") == {
+        "iam:CreateAccessKey",
+        "iam:CreateUser",
+        "iam:GetUser",
+        "iam:GetUserPolicy",
+        "iam:ListAccessKeys",
+        "iam:ListUserPolicies",
+        "iam:PutUserPolicy",
+        "iam:TagUser",
+    }
+    assert actions("access_key", cluster_name="prod", region="eu-west-1") - actions("access_key") == {
+        "eks:DescribeCluster"
+    }
+
+
+def test_a_workloads_role_needs_what_that_of_kubecost_does() -> None:
+    parameters = {name: value for name, value in PARAMETERS["irsa"].items() if name != "identity_method"}
+    statements = DOCUMENTS[CLUSTER](**PLACE, **parameters)
+    assert actions("irsa") == {action for action, _resource in needed(statements, CLUSTER)}
+
+
+@pytest.mark.parametrize(("which", "denied"), [(BUCKET, "kms:CreateKey"), ("access_key", "iam:CreateAccessKey")])
+def test_a_right_to_storage_that_is_missing_is_named(which: str, denied: str) -> None:
+    document, statements = of_storage(which)
+    assert check_rights(Iam(), SESSION, statements, document, {}) == ([], [])
+    (problem,), notes = check_rights(Iam({denied: {}}), SESSION, statements, document, {})
+    assert notes == []
+    assert f"{denied} on " in problem and f"'{document}'" in problem
+
+
+def test_the_tag_of_a_key_that_is_made_is_known_before_the_call() -> None:
+    iam = Iam()
+    document, statements = of_storage(BUCKET)
+    check_rights(iam, SESSION, statements, document, {})
+    assert {
+        "ContextKeyName": "aws:RequestTag/kubestrap.aws/alias",
+        "ContextKeyValues": ["alias/blocks"],
+        "ContextKeyType": "string",
+    } in iam.asked[0]["ContextEntries"]
+
+
+def test_a_user_that_exists_need_not_be_made() -> None:
+    document, statements = of_storage("access_key")
+    denied: dict[str, Any] = {"iam:CreateUser": {}, "iam:TagUser": {}}
+    assert check_rights(Iam(denied), SESSION, statements, document, {}) == ([], [])
+    (problem,), _notes = check_rights(Iam(denied, user=error("NoSuchEntity")), SESSION, statements, document, {})
+    assert "iam:CreateUser, iam:TagUser on arn:aws:iam::111111111111:user/thanos" in problem
+
+
+def test_a_bucket_that_exists_need_not_be_made() -> None:
+    document, statements = of_storage(BUCKET)
+    denied: dict[str, Any] = {"s3:CreateBucket": {}}
+    assert check_rights(Iam(denied), SESSION, statements, document, {}, buckets={"blocks": True}) == ([], [])
+    (problem,), _notes = check_rights(Iam(denied), SESSION, statements, document, {}, buckets={"blocks": False})
+    assert "s3:CreateBucket on arn:aws:s3:::blocks" in problem

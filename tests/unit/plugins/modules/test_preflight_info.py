@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names import NAME_KINDS
-from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import DOCUMENTS
 from ansible_collections.kubestrap.aws.plugins.modules import preflight_info
 
 CALLER = {"account": "222222222222", "arn": "arn:aws:iam::222222222222:user/me", "partition": "aws"}
@@ -200,6 +200,35 @@ def test_rights_are_looked_up_for_a_first_run(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("document", "parameters", "sids"),
+    [
+        (
+            "object_storage_workload_operator",
+            {"identity_method": "access_key", "user_name": "thanos", "permissions_boundary": "", "region": "eu-west-1"},
+            ["ReadUser", "MakeUser", "MakeAccessKey"],
+        ),
+        (
+            "object_storage_workload_operator",
+            {**RIGHTS["parameters"], "identity_method": "irsa", "user_name": ""},
+            SIDS,
+        ),
+        (
+            "workload_storage_operator",
+            {"region": "eu-west-1", "bucket": "blocks", "kms_key_alias": "", "versioning": False},
+            ["ReadBucket", "MakeBucket"],
+        ),
+    ],
+)
+def test_rights_to_object_storage_are_looked_up(
+    world: World, document: str, parameters: dict[str, Any], sids: list[str]
+) -> None:
+    """Options that are empty are those that are not set."""
+    world.aws["buckets"] = {"blocks": False}
+    look(rights={"document": document, "parameters": parameters, "tags": {}})
+    assert world.asked[-1] == (CALLER["arn"], sids, [])
+
+
 def test_rights_are_not_looked_up_where_the_workload_is_installed(world: World) -> None:
     world.installed = True
     look(cluster_name="demo", namespace="kubecost", rights=RIGHTS)
@@ -278,7 +307,7 @@ def test_the_documentation_is_complete() -> None:
     documentation = yaml.safe_load(preflight_info.DOCUMENTATION)["options"]
     assert set(documentation) == set(DEFAULTS)
     assert set(documentation["names"]["suboptions"]["kind"]["choices"]) == set(NAME_KINDS)
-    assert documentation["rights"]["suboptions"]["document"]["choices"] == sorted(OPERATOR_POLICIES)
+    assert documentation["rights"]["suboptions"]["document"]["choices"] == sorted(DOCUMENTS)
 
 
 @pytest.mark.usefixtures("world")
