@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What whoever runs the cluster's half of the playbook ``kubecost`` may do in the cluster: RBAC objects, as data.
+"""What whoever runs a cluster's part of a playbook may do in the cluster: RBAC objects, as data.
 
 An administrator applies them once; the namespace is among them, so that none has to be made. The group is that of the
 operator's access entry (``aws eks create-access-entry --kubernetes-groups``).
@@ -15,6 +15,7 @@ import typing as t
 Manifest = dict[str, t.Any]
 
 _NAME = "kubestrap-kubecost-operator"
+_STORE_NAME = "kubestrap-object-store-operator"
 _API = "rbac.authorization.k8s.io"
 _MANAGE = ("create", "delete", "get", "list", "patch", "update")
 # RBAC lets nobody grant what they have not got, unless they may escalate and bind. The charts bring ClusterRoles that
@@ -23,7 +24,7 @@ _GRANT = ("bind", "escalate")
 
 
 def kubecost_cluster_rbac(*, namespace: str = "kubecost", group: str = _NAME, helm: bool = True) -> list[Manifest]:
-    """Namespace, roles and their bindings.
+    """Run the cluster's half of the playbook ``kubecost``: namespace, roles and their bindings.
 
     :param group: of Kubernetes, in which the operator's access entry puts it
     :param helm: whether the playbook installs the chart too (``kubecost_deploy: helm``)
@@ -47,10 +48,44 @@ def kubecost_cluster_rbac(*, namespace: str = "kubecost", group: str = _NAME, he
             _rule(_API, ["roles", "rolebindings"], _MANAGE),
             _rule(_API, ["roles"], _GRANT),
         ]
+    return _objects(_NAME, namespace, cluster_rules, rules, group)
+
+
+def object_store_rbac(
+    *, namespace: str = "thanos", group: str = _STORE_NAME, irsa: bool = True, restart: bool = True
+) -> list[Manifest]:
+    """Give a workload its way to a bucket, prove it, take it away: the roles ``object_store``, ``thanos_object_store``.
+
+    :param namespace: of the workload
+    :param group: of Kubernetes, in which the operator's access entry puts it
+    :param irsa: whether ServiceAccounts take a role; with an access key there is only the Secret
+    :param restart: whether pods are started anew that have read the Secret (``thanos_object_store_restart``)
+    """
+    made = ("create", "delete", "get", "patch")
+    # The preflight looks whether there is a Secret of the collection in the namespace.
+    rules = [_rule("", ["secrets"], ("create", "delete", "get", "list", "patch"))]
+    if irsa:
+        rules += [
+            _rule("", ["serviceaccounts"], made),
+            _rule("", ["serviceaccounts/token"], ("create",)),
+            _rule("", ["pods"], ("list",)),
+        ]
+    if restart:
+        rules.append(_rule("apps", ["daemonsets", "deployments", "statefulsets"], ("get", "patch")))
+    return _objects(_STORE_NAME, namespace, [_rule("", ["namespaces"], ("get",), [namespace])], rules, group)
+
+
+def _objects(
+    name: str,
+    namespace: str,
+    cluster_rules: list[dict[str, t.Any]],
+    rules: list[dict[str, t.Any]],
+    group: str,
+) -> list[Manifest]:
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-        *_granted("Cluster", {"name": _NAME}, cluster_rules, group),
-        *_granted("", {"name": _NAME, "namespace": namespace}, rules, group),
+        *_granted("Cluster", {"name": name}, cluster_rules, group),
+        *_granted("", {"name": name, "namespace": namespace}, rules, group),
     ]
 
 

@@ -44,9 +44,10 @@ def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
 
 def test_the_rbac_objects() -> None:
     objects = [block for block in blocks("yaml") if "ClusterRole" in block]
-    assert len(objects) == 1
-    listed = yaml.safe_load(objects[0])
-    assert (listed["kind"], listed["items"]) == ("List", operator_rbac.kubecost_cluster_rbac())
+    wanted = [operator_rbac.kubecost_cluster_rbac(), operator_rbac.object_store_rbac()]
+    listed = [yaml.safe_load(block) for block in objects]
+    assert [each["kind"] for each in listed] == ["List", "List"]
+    assert [each["items"] for each in listed] == wanted
 
 
 def test_the_actions_that_only_repair_are_named() -> None:

@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.kubestrap.aws.plugins.module_utils.operator_rbac import kubecost_cluster_rbac
+import pytest
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_rbac import (
+    kubecost_cluster_rbac,
+    object_store_rbac,
+)
+
+BOTH = pytest.mark.parametrize("manifests_of", [kubecost_cluster_rbac, object_store_rbac])
 
 
 def rules(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -15,8 +22,9 @@ def rules(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_role_is_bound_to_the_group() -> None:
-    manifests = kubecost_cluster_rbac(namespace="costs", group="finops")
+@BOTH
+def test_each_role_is_bound_to_the_group(manifests_of: Callable[..., list[dict[str, Any]]]) -> None:
+    manifests = manifests_of(namespace="costs", group="finops")
     assert [manifest["kind"] for manifest in manifests] == [
         "Namespace",
         "ClusterRole",
@@ -32,10 +40,9 @@ def test_each_role_is_bound_to_the_group() -> None:
     assert manifests[3]["metadata"]["namespace"] == manifests[0]["metadata"]["name"] == "costs"
 
 
-def test_only_its_own_namespace_is_read() -> None:
-    (rule,) = [
-        rule for rule in rules(kubecost_cluster_rbac(namespace="costs"), "ClusterRole") if "" in rule["apiGroups"]
-    ]
+@BOTH
+def test_only_its_own_namespace_is_read(manifests_of: Callable[..., list[dict[str, Any]]]) -> None:
+    (rule,) = [rule for rule in rules(manifests_of(namespace="costs"), "ClusterRole") if "" in rule["apiGroups"]]
     assert (rule["resources"], rule["resourceNames"]) == (["namespaces"], ["costs"])
 
 
@@ -49,7 +56,38 @@ def test_without_helm_nothing_of_the_chart_is_there_and_no_right_can_be_granted(
     assert groups == {""}
 
 
-def test_nothing_is_a_wildcard() -> None:
+@BOTH
+def test_nothing_is_a_wildcard(manifests_of: Callable[..., list[dict[str, Any]]]) -> None:
     for kind in ("ClusterRole", "Role"):
-        for rule in rules(kubecost_cluster_rbac(), kind):
+        for rule in rules(manifests_of(), kind):
             assert not any("*" in rule[key] for key in ("apiGroups", "resources", "verbs"))
+
+
+def may(manifests: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Verb and resource of all rules in the namespace."""
+    return {(verb, name) for rule in rules(manifests, "Role") for verb in rule["verbs"] for name in rule["resources"]}
+
+
+def test_with_an_access_key_there_is_only_the_secret() -> None:
+    manifests = object_store_rbac(irsa=False, restart=False)
+    assert may(manifests) == {(verb, "secrets") for verb in ("create", "delete", "get", "list", "patch")}
+    assert rules(manifests, "ClusterRole")[0]["verbs"] == ["get"]
+
+
+def test_what_a_role_and_a_restart_take_besides() -> None:
+    least = may(object_store_rbac(irsa=False, restart=False))
+    assert may(object_store_rbac(restart=False)) - least == {
+        *((verb, "serviceaccounts") for verb in ("create", "delete", "get", "patch")),
+        ("create", "serviceaccounts/token"),
+        ("list", "pods"),
+    }
+    kinds = ("daemonsets", "deployments", "statefulsets")
+    assert may(object_store_rbac(irsa=False)) - least == {(verb, kind) for verb in ("get", "patch") for kind in kinds}
+
+
+def test_both_may_be_in_one_cluster() -> None:
+    names = [
+        {each["metadata"]["name"] for each in of() if each["kind"] == "ClusterRole"}
+        for of in (kubecost_cluster_rbac, object_store_rbac)
+    ]
+    assert not names[0] & names[1]
