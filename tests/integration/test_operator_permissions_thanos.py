@@ -1,0 +1,243 @@
+# Copyright: Contributors to kubestrap.aws
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rights of whoever gives Thanos its way to a bucket of another account: those in AWS and those in the cluster.
+
+The operator of the cluster has the policy of the extent that a run needs, and in the cluster nothing but the RBAC of
+``operator_rbac.object_store_rbac``. The tests run in the order of the file over one installation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from integration.installation import CLUSTER_REGION, Installation, Run
+from integration.playbook import run_playbook
+from integration.world import (
+    KubeApi,
+    actions_of,
+    eks_token,
+    operator,
+    operator_policies,
+    operator_rbac,
+    operator_storage_policies,
+    text,
+)
+from kubernetes import client, utils
+from sandbox.client import Sandbox
+
+NAMESPACE, GROUP = "thanos", "kubestrap-object-store-operator"
+DENIED = ("AccessDenied", "AccessDeniedException", "403")
+# What the run tries and does without: the operator may not look up its own rights.
+OPTIONAL = ("SimulatePrincipalPolicy",)
+KINDS = {"StatefulSet": "stateful_set", "Deployment": "deployment", "DaemonSet": "daemon_set"}
+# They repair, or belong to an option.
+OCCASIONAL = operator_policies.OCCASIONAL | operator_storage_policies.STORAGE_OCCASIONAL
+
+
+class Operator:
+    """The operator of a cluster, whose rights can be set.
+
+    :ivar runs: extent -> the runs that were made with it
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.place = place = Installation(sandbox, "thanosrights", number=48, payers=0, buckets=1)
+        self.cluster = place.clusters[0]
+        self.arn = f"arn:aws:iam::{place.cluster_account}:role/operator"
+        self.runs: dict[str, list[Run]] = {}
+        place.vars[self.cluster] |= {
+            "thanos_object_store_bucket": place.buckets[0],
+            "thanos_object_store_service_accounts": [
+                {"name": "thanos-store"},
+                {"name": "thanos-compact", "created_by": "kubestrap"},
+            ],
+            "thanos_object_store_restart": [{"name": f"thanos-{kind.lower()}", "kind": kind} for kind in KINDS],
+            "thanos_object_store_pod_selectors": ["opens=bucket"],
+        }
+        for manifest in operator_rbac.object_store_rbac():
+            utils.create_from_dict(place.kube(), manifest)
+        self.install_thanos()
+        # Everything that is set up is: from now on the operator has no other rights than those of the tests.
+        eks = operator(sandbox, place.cluster_account, CLUSTER_REGION).client("eks")
+        entry = {"clusterName": self.cluster, "principalArn": self.arn}
+        eks.delete_access_entry(**entry)
+        eks.create_access_entry(**entry, kubernetesGroups=[GROUP])
+
+    def install_thanos(self) -> None:
+        """A workload of each kind; the one whose pods open the bucket has no other account than theirs."""
+        place, apps = self.place, client.AppsV1Api(self.place.kube())
+        place.core().create_namespaced_service_account(NAMESPACE, {"metadata": {"name": "thanos-store"}})
+        for kind, method in KINDS.items():
+            labels = {"app": kind.lower(), "opens": "bucket" if kind == "StatefulSet" else "nothing"}
+            pod = {"serviceAccountName": "thanos-store", "containers": [{"name": "thanos", "image": "thanos"}]}
+            spec: dict[str, Any] = {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            }
+            if kind == "StatefulSet":
+                spec["serviceName"] = "thanos"
+            body = {"metadata": {"name": f"thanos-{kind.lower()}"}, "spec": spec}
+            getattr(apps, f"create_namespaced_{method}")(NAMESPACE, body)
+
+    def parameters(self) -> dict[str, str]:
+        """What the policy takes, with the names of the role's defaults."""
+        return {
+            "identity_method": "irsa",
+            "region": CLUSTER_REGION,
+            "cluster_name": self.cluster,
+            "role_name": f"thanos-{self.cluster}",
+        }
+
+    def policy(self, extent: str, may_ask: bool = False) -> list[dict[str, Any]]:
+        """The bucket is another account's, where this operator explains and sweeps away nothing."""
+        return operator_storage_policies.object_storage_workload_operator(
+            partition="aws",
+            account_id=self.place.cluster_account,
+            extent=extent,
+            operator_arn=self.arn if may_ask else None,
+            **self.parameters(),
+        )
+
+    def give(self, statements: list[dict[str, Any]]) -> None:
+        """This and nothing else."""
+        state = self.sandbox.state
+        iam = boto3.client(
+            "iam",
+            CLUSTER_REGION,
+            endpoint_url=state["endpoint_url"],
+            verify=state["ca_bundle"],
+            aws_access_key_id=self.place.cluster_account,
+            aws_secret_access_key="test",
+        )
+        iam.put_role_policy(RoleName="operator", PolicyName="everything", PolicyDocument=text(statements))
+
+    def run(self, extent: str, **options: Any) -> Run:
+        """A run with the policy of an extent; nothing that the operator asks may be refused."""
+        self.give(self.policy(extent))
+        run = self.place.run("thanos_object_store", **options)
+        assert run.ok, run.report
+        refused = [call for call in self.calls(run) if call["error_code"] in DENIED]
+        assert [call for call in refused if call["operation"] not in OPTIONAL] == []
+        self.runs.setdefault(extent, []).append(run)
+        return run
+
+    def calls(self, run: Run) -> list[dict[str, Any]]:
+        """What the operator called."""
+        return [call for call in run.calls if f":{self.place.cluster_account}:assumed-role/operator/" in call["who"]]
+
+    def needed(self, *extents: str) -> set[str]:
+        """The actions of its calls in these runs."""
+        calls = [call for extent in extents for run in self.runs[extent] for call in self.calls(run)]
+        return {
+            action
+            for call in calls
+            if call["operation"] not in OPTIONAL
+            for action in actions_of(call["service"], call["operation"])
+        }
+
+
+@pytest.fixture(scope="module")
+def thanos(sandbox: Sandbox) -> Operator:
+    return Operator(sandbox)
+
+
+def test_the_preflight_names_a_right_that_is_missing(thanos: Operator) -> None:
+    options = {
+        "profile": thanos.place.vars[thanos.cluster]["kubestrap_aws_profile"],
+        "region": CLUSTER_REGION,
+        "cluster_name": thanos.cluster,
+        "namespace": NAMESPACE,
+        "rights": {
+            "document": "object_storage_workload_operator",
+            "parameters": {**thanos.parameters(), "iam_path": "/", "permissions_boundary": "", "user_name": ""},
+            "tags": {"managed-by": "kubestrap.aws"},
+        },
+    }
+    task = {"name": "Preflight", "kubestrap.aws.preflight_info": options}
+    play = {"name": "Preflight", "hosts": "localhost", "gather_facts": False, "tasks": [task]}
+    policy = thanos.policy("run", may_ask=True)
+    thanos.give(policy)
+    good = run_playbook([play], thanos.sandbox)
+    assert good.ok, good.report
+    assert good.task("Preflight").result["preflight"]["notes"] == []
+
+    left = [{**each, "Action": [a for a in each["Action"] if a != "iam:PutRolePolicy"]} for each in policy]
+    thanos.give(left)
+    bad = run_playbook([play], thanos.sandbox)
+    assert not bad.ok
+    said = bad.task("Preflight").result["msg"]
+    role = f"arn:aws:iam::{thanos.place.cluster_account}:role/thanos-{thanos.cluster}"
+    assert f"lacks rights that this run needs: iam:PutRolePolicy on {role} (no policy allows it)." in said
+    assert "'object_storage_workload_operator'" in said
+    assert bad.writes == []
+
+
+def test_check_mode_passes_with_reading_alone(thanos: Operator) -> None:
+    run = thanos.run("check", check=True)
+    assert (run.writes, run.kube_writes) == ([], [])
+
+
+def test_the_runs_pass(thanos: Operator) -> None:
+    first = thanos.run("run")
+    assert first.outcome(thanos.cluster)["state"] == "done", first.outcome(thanos.cluster)
+    # The Secret is changed too, and the pods of each kind are started anew once more.
+    thanos.place.vars[thanos.cluster]["thanos_object_store_settings"] = {"part_size": 134217728}
+    changed = thanos.run("run")
+    anew = [change for change in changed.changes[thanos.cluster] if change.startswith("start the pods anew")]
+    assert len(anew) == len(KINDS)
+
+
+def test_the_operator_reaches_nothing_else_in_the_cluster(thanos: Operator) -> None:
+    state = thanos.sandbox.state["clusters"][thanos.cluster]
+    api = KubeApi(state["endpoint"], eks_token(thanos.place.cluster_aws(), thanos.cluster), state["ca_file"])
+
+    def may(verb: str, resource: str, namespace: str) -> bool:
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+        body["spec"] = {"resourceAttributes": {"verb": verb, "resource": resource, "namespace": namespace}}
+        answer = api.post("apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews", body=body)
+        return answer["status"]["allowed"]
+
+    assert may("get", "secrets", NAMESPACE)
+    for verb, resource, namespace in (
+        ("get", "secrets", "default"),
+        ("create", "namespaces", ""),
+        ("create", "pods", NAMESPACE),
+        ("update", "secrets", NAMESPACE),
+    ):
+        assert not may(verb, resource, namespace), (verb, resource, namespace)
+
+
+def test_the_teardown_passes_and_leaves_nothing(thanos: Operator) -> None:
+    gone = {"thanos_object_store_state": "absent", "workload_storage_state": "absent"}
+    thanos.run("teardown", check=True, extra_vars=gone)
+    thanos.run("teardown", extra_vars=gone)
+    core = thanos.place.core()
+    names = [each.metadata.name for each in core.list_namespaced_service_account(NAMESPACE).items]
+    assert "thanos-store" in names and "thanos-compact" not in names
+    assert core.list_namespaced_secret(NAMESPACE).items == []
+
+
+def test_every_right_in_the_account_is_needed(thanos: Operator) -> None:
+    before: tuple[str, ...] = ()
+    for extent in operator_policies.EXTENTS:
+        before = (*before, extent)
+        needed = thanos.needed(*before)
+        given = {action for statement in thanos.policy(extent) for action in statement["Action"]}
+        assert needed - given == set(), f"the record has more than {extent}"
+        assert given - needed - OCCASIONAL == set(), f"{extent} has more than the record"
+
+
+def test_every_right_in_the_cluster_is_needed(thanos: Operator) -> None:
+    """By what the API server has recorded of all runs, of which it refused nothing."""
+    given = {
+        (verb, resource)
+        for manifest in operator_rbac.object_store_rbac()
+        for rule in manifest.get("rules", [])
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+    }
+    assert thanos.place.kube_verbs(thanos.cluster, GROUP) == given
