@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from integration.installation import CLUSTER_REGION, Installation, Run
-from integration.playbook import run_playbook
+from integration.playbook import Result, run_playbook
 from integration.world import (
     KubeApi,
     actions_of,
@@ -40,7 +40,7 @@ OCCASIONAL = operator_policies.OCCASIONAL | operator_storage_policies.STORAGE_OC
 class Operator:
     """The operator of a cluster, whose rights can be set.
 
-    :ivar runs: extent -> the runs that were made with it
+    :ivar runs: extent -> the runs that were made with it, or with less
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -48,7 +48,7 @@ class Operator:
         self.place = place = Installation(sandbox, "thanosrights", number=48, payers=0, buckets=1)
         self.cluster = place.clusters[0]
         self.arn = f"arn:aws:iam::{place.cluster_account}:role/operator"
-        self.runs: dict[str, list[Run]] = {}
+        self.runs: dict[str, list[Result]] = {}
         place.vars[self.cluster] |= {
             "thanos_object_store_bucket": place.buckets[0],
             "thanos_object_store_service_accounts": [
@@ -56,7 +56,6 @@ class Operator:
                 {"name": "thanos-compact", "created_by": "kubestrap"},
             ],
             "thanos_object_store_restart": [{"name": f"thanos-{kind.lower()}", "kind": kind} for kind in KINDS],
-            "thanos_object_store_pod_selectors": ["opens=bucket"],
         }
         for manifest in operator_rbac.object_store_rbac():
             utils.create_from_dict(place.kube(), manifest)
@@ -68,12 +67,13 @@ class Operator:
         eks.create_access_entry(**entry, kubernetesGroups=[GROUP])
 
     def install_thanos(self) -> None:
-        """A workload of each kind; the one whose pods open the bucket has no other account than theirs."""
+        """A workload of each kind. The account of one of them is yet to be made, so that it has no pods before."""
         place, apps = self.place, client.AppsV1Api(self.place.kube())
         place.core().create_namespaced_service_account(NAMESPACE, {"metadata": {"name": "thanos-store"}})
         for kind, method in KINDS.items():
-            labels = {"app": kind.lower(), "opens": "bucket" if kind == "StatefulSet" else "nothing"}
-            pod = {"serviceAccountName": "thanos-store", "containers": [{"name": "thanos", "image": "thanos"}]}
+            labels = {"app": kind.lower(), "opens": "bucket"}
+            account = "thanos-compact" if kind == "Deployment" else "thanos-store"
+            pod = {"serviceAccountName": account, "containers": [{"name": "thanos", "image": "thanos"}]}
             spec: dict[str, Any] = {
                 "selector": {"matchLabels": labels},
                 "template": {"metadata": {"labels": labels}, "spec": pod},
@@ -125,7 +125,7 @@ class Operator:
         self.runs.setdefault(extent, []).append(run)
         return run
 
-    def calls(self, run: Run) -> list[dict[str, Any]]:
+    def calls(self, run: Result) -> list[dict[str, Any]]:
         """What the operator called."""
         return [call for call in run.calls if f":{self.place.cluster_account}:assumed-role/operator/" in call["who"]]
 
@@ -151,6 +151,8 @@ def test_the_preflight_names_a_right_that_is_missing(thanos: Operator) -> None:
         "region": CLUSTER_REGION,
         "cluster_name": thanos.cluster,
         "namespace": NAMESPACE,
+        "names": [{"option": "role", "kind": "iam_role", "value": f"thanos-{thanos.cluster}"}],
+        "quotas": True,
         "rights": {
             "document": "object_storage_workload_operator",
             "parameters": {**thanos.parameters(), "iam_path": "/", "permissions_boundary": "", "user_name": ""},
@@ -164,6 +166,7 @@ def test_the_preflight_names_a_right_that_is_missing(thanos: Operator) -> None:
     good = run_playbook([play], thanos.sandbox)
     assert good.ok, good.report
     assert good.task("Preflight").result["preflight"]["notes"] == []
+    thanos.runs["check"] = [good]
 
     left = [{**each, "Action": [a for a in each["Action"] if a != "iam:PutRolePolicy"]} for each in policy]
     thanos.give(left)
@@ -184,8 +187,11 @@ def test_check_mode_passes_with_reading_alone(thanos: Operator) -> None:
 def test_the_runs_pass(thanos: Operator) -> None:
     first = thanos.run("run")
     assert first.outcome(thanos.cluster)["state"] == "done", first.outcome(thanos.cluster)
-    # The Secret is changed too, and the pods of each kind are started anew once more.
-    thanos.place.vars[thanos.cluster]["thanos_object_store_settings"] = {"part_size": 134217728}
+    # The Secret is changed too, and the pods of each kind, which are looked at now, are started anew once more.
+    thanos.place.vars[thanos.cluster] |= {
+        "thanos_object_store_settings": {"part_size": 134217728},
+        "thanos_object_store_pod_selectors": ["opens=bucket"],
+    }
     changed = thanos.run("run")
     anew = [change for change in changed.changes[thanos.cluster] if change.startswith("start the pods anew")]
     assert len(anew) == len(KINDS)
