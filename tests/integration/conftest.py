@@ -33,6 +33,7 @@ SHORT = (
     "test_playbook.py",
     "test_preflight.py",
     "test_preflight_quotas.py",
+    "test_preflight_storage.py",
     "test_report_lines.py",
 )
 _started: list[Sandbox] = []

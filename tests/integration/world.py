@@ -25,6 +25,7 @@ if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_p
     _AnsibleCollectionFinder(paths=[str(COLLECTION.parents[2]), *paths])._install()
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _cur_schema as schema  # noqa: E402
+from ansible_collections.kubestrap.aws.plugins.module_utils import _preflight_rights as preflight_rights  # noqa: E402
 from ansible_collections.kubestrap.aws.plugins.module_utils import (  # noqa: E402
     kubecost_chart,
     kubecost_values,
@@ -51,6 +52,7 @@ __all__ = [
     "operator_rbac",
     "operator_storage_policies",
     "policies",
+    "preflight_rights",
     "schema",
     "storage_policies",
     "trust",
