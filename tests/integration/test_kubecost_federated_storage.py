@@ -167,9 +167,7 @@ def test_older_generations_with_an_access_key_and_with_a_role(story: Story, gene
     assert run.outcome(AGENT)["state"] == "done", run.outcome(AGENT)
     assert steps(run, AGENT)["put"] == "ok"
     found = place.core(AGENT).list_namespaced_pod(f"kubecost{generation}").items
-    mounted = {
-        volume.secret.secret_name for pod in found for volume in pod.spec.volumes or [] if volume.secret
-    }
+    mounted = {volume.secret.secret_name for pod in found for volume in pod.spec.volumes or [] if volume.secret}
     name = "federated-store" if generation == "2" else "kubecost-thanos"
     assert name in mounted
     again = story.run("kubecost_federated_storage", **limit)

@@ -193,6 +193,18 @@ def test_in_check_mode_nothing_is_written(world: StorageWorld) -> None:
         world.grant(world.statements())
 
 
+def test_what_writes_nothing_still_fails_where_a_right_is_missing(world: StorageWorld) -> None:
+    mark = world.sandbox.mark()
+    assert prove(world, write=False)["state"] == "proved"
+    world.grant([s for s in world.statements() if s["Sid"] != "StorageObjects"])
+    try:
+        refused = prove(world, write=False)
+        assert (refused["state"], states(refused)["put"]) == ("failed", "failed")
+    finally:
+        world.grant(world.statements())
+    assert not [call for call in world.sandbox.calls(since=mark) if call["kind"] == "write" and call["service"] == "s3"]
+
+
 def test_an_access_key_and_one_from_a_secret(world: StorageWorld) -> None:
     access_key, secret_key = own_pair(world)
     proof = prove(world, pair=(access_key, secret_key))
