@@ -98,6 +98,10 @@ def _deliver(options: argparse.Namespace) -> None:
     _print(Sandbox.attach(options.state).deliver(**dict(options.option)))
 
 
+def _cost_allocation_tags(options: argparse.Namespace) -> None:
+    _print(Sandbox.attach(options.state).cost_allocation_tags(**dict(options.option)))
+
+
 def _fault(options: argparse.Namespace) -> None:
     sandbox = Sandbox.attach(options.state)
     if options.clear or options.rule:
@@ -208,6 +212,8 @@ def _parser() -> argparse.ArgumentParser:
     deliver.add_argument(
         "option", nargs="*", type=_option, metavar="NAME=VALUE", help="options of the delivery; VALUE may be JSON"
     )
+    tags = command("tags", _cost_allocation_tags, "say which tag keys billing has seen, let hours pass for a backfill")
+    tags.add_argument("option", nargs="*", type=_option, metavar="NAME=VALUE", help="e.g. seen='[\"team\"]' hours=25")
     calls = command("calls", _calls, "show the AWS calls that were made, counted")
     calls.add_argument("--since", type=int, default=0, metavar="N", help="only calls after number N")
     calls.add_argument("--json", action="store_true", help="one JSON line per call")
@@ -217,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fault.add_argument("--clear", action="store_true", help="remove all rules")
     down = command("down", _down, "end a sandbox: no process and no file is left")
-    for added in (down, env, account, cluster, deliver, calls, fault):
+    for added in (down, env, account, cluster, deliver, tags, calls, fault):
         added.add_argument("--state", help="sandbox.json (default: $KUBESTRAP_SANDBOX, else the only one that runs)")
     return parser
 

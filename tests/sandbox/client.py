@@ -198,6 +198,10 @@ class Sandbox:
         """Have AWS Billing deliver its reports; options as in sandbox.billing."""
         return self.control("deliver", options)
 
+    def cost_allocation_tags(self, **options: Any) -> dict[str, Any]:
+        """Say which tag keys billing has seen, or let time pass for them; options as in sandbox.billing.tags."""
+        return self.control("cost-allocation-tags", options)
+
     def cloud_cost(self, cluster: str, **options: Any) -> dict[str, Any]:
         """Set what the status page of Kubecost and the logs of its pods say; options as in sandbox.cloud_cost."""
         return self.control("cloud-cost", {"cluster": cluster, **options})

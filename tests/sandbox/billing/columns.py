@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 STRING, TIMESTAMP, DOUBLE = "STRING", "TIMESTAMP", "DOUBLE"
 
-# Tags that the sandbox' payer has activated. Real reports only have columns for activated tags.
-AWS_TAGS = ("aws:eks:cluster-name",)
 SPLIT_COST_TAGS = (
     "aws:eks:namespace",
     "aws:eks:deployment",
@@ -23,7 +21,9 @@ SPLIT_COST_TAGS = (
     "aws:eks:workload-name",
     "aws:eks:workload-type",
 )
-USER_TAGS = (
+# Tags that a payer of the sandbox has activated before it began. Reports only have columns for activated tags.
+OWN_TAGS = (
+    "aws:eks:cluster-name",
     "Name",
     "team",
     "eks:cluster-name",
@@ -103,23 +103,24 @@ def tag_column(key: str) -> str:
     return athena_name(f"resourceTags/{key}" if key.startswith("aws:") else f"resourceTags/user:{key}")
 
 
-def report_columns(schema_elements: list[str], tags: tuple[str, ...] = (), discounts: bool = True) -> list[Column]:
+def report_columns(
+    schema_elements: list[str], tags: tuple[str, ...] = OWN_TAGS, discounts: bool = True
+) -> list[Column]:
     """The columns of a report, in the order AWS writes them.
 
-    `schema_elements`: AdditionalSchemaElements of the definition (RESOURCES, SPLIT_COST_ALLOCATION_DATA). `tags`: user
-    tags that were activated besides the sandbox' own. `discounts`: whether the payer has a private discount.
+    `schema_elements`: AdditionalSchemaElements of the definition (RESOURCES, SPLIT_COST_ALLOCATION_DATA). `tags`: the
+    activated ones. `discounts`: whether the payer has a private discount.
     """
     columns = [column for category, names in _NAMES.items() for column in _parse(category, names)]
     if "RESOURCES" not in schema_elements:
         columns = [column for column in columns if column.name != "line_item_resource_id"]
     if not discounts:
         columns = [column for column in columns if column.name not in _NET]
-    keys = [*AWS_TAGS]
+    keys = [key for key in tags if key.startswith("aws:")]
     if "SPLIT_COST_ALLOCATION_DATA" in schema_elements:
         columns += _parse("splitLineItem", _SPLIT_NAMES)
         keys += SPLIT_COST_TAGS
-    keys += [*USER_TAGS, *tags]
-    names = dict.fromkeys(tag_column(key) for key in keys)
+    names = dict.fromkeys(tag_column(key) for key in (*keys, *tags))
     return columns + [Column("resourceTags", name) for name in names]
 
 

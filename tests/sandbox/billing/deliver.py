@@ -11,6 +11,7 @@ from typing import Any
 
 from ..gateway import buckets, rights
 from ..gateway.buckets import Bucket
+from . import tags
 from .columns import report_columns
 from .documents import Layout, crawler_template, create_table_sql, manifest
 from .fleet import Cluster, Fleet
@@ -26,9 +27,10 @@ class Request:
     """Body of POST /_sandbox/deliver.
 
     `months` periods are delivered, the last one being that of `until` (an ISO date, that day included; none = today),
-    with about `rows` line items in all; the same `seed` gives the same rows. `tags` are further activated user tags:
-    each adds a column. `discounts` = whether the payer has a private discount (the net columns). `usage_accounts` and
-    `clusters` ([{name, account_id, region}]) default to what the sandbox has.
+    with about `rows` line items in all; the same `seed` gives the same rows. Activated cost allocation tags are columns
+    (see `tags`, which the keys of the resources are known to afterwards); `tags` are further user tags that get one.
+    `discounts` = whether the payer has a private discount (the net columns). `usage_accounts` and `clusters` ([{name,
+    account_id, region}]) default to what the sandbox has.
     """
 
     account_id: str
@@ -84,8 +86,8 @@ def key_admitted(account: str, report: str, bucket: Bucket) -> bool:
     )
 
 
-def deliver(body: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Deliver one report. `state` is the sandbox' state (accounts, clusters).
+def deliver(body: dict[str, Any], state: dict[str, Any], payer: str) -> dict[str, Any]:
+    """Deliver one report. `state` is the sandbox' state (accounts, clusters), `payer` manages the account's tags.
 
     Returns {status, last_delivery, objects: [keys written], rows, columns}; status as in ReportStatus.lastStatus:
     SUCCESS, or ERROR_PERMISSIONS or ERROR_NO_BUCKET with nothing written. ValueError: no such report, bad request.
@@ -100,7 +102,7 @@ def deliver(body: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("only reports with the ATHENA artifact (Parquet) are delivered here")
     now = datetime.now(UTC)
     bucket = buckets.find(definition["S3Bucket"])
-    files, rows, columns = _files(request, definition, state, now)
+    files, rows, columns = _files(request, definition, state, tags.of(payer), now)
     status = _status(request, bucket, files)
     written = []
     if bucket is not None and status == "SUCCESS":
@@ -130,14 +132,16 @@ def _status(request: Request, bucket: Bucket | None, files: dict[str, Any]) -> s
 
 
 def _files(
-    request: Request, definition: dict[str, Any], state: dict[str, Any], now: datetime
+    request: Request, definition: dict[str, Any], state: dict[str, Any], known: tags.Tags, now: datetime
 ) -> tuple[dict[str, tuple[bytes, str]], int, int]:
     """Key -> (content, content type) of all objects in the order AWS writes them, the number of rows and of columns."""
     layout = Layout(definition)
     until = date.fromisoformat(request.until) if request.until else now.date()
-    columns = report_columns(definition["AdditionalSchemaElements"], tuple(request.tags), request.discounts)
+    activated = (*known.active, *request.tags)
+    columns = report_columns(definition["AdditionalSchemaElements"], activated, request.discounts)
     fleet = Fleet(request.seed, request.account_id, _accounts(request, state), _clusters(request, state))
     lines = LineItems(request.seed, fleet, max(1, round(request.rows / (request.months * 30))), definition["TimeUnit"])
+    known.see(lines.tag_keys, until)
     files, count = {layout.crawler: (crawler_template(layout), "text/yaml")}, 0
     for period in periods(until, request.months):
         rows = lines.of(period, until)

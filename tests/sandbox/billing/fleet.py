@@ -253,6 +253,13 @@ class Fleet:
 
     def _others(self) -> list[Item]:
         last, region = self.accounts[-1], "us-east-1"
+        # Tagged by the scheme that assigns resources outside the cluster; not all of its keys are activated.
+        database = {
+            "team": "shop",
+            "kubernetes_namespace": "shop",
+            "kubernetes_deployment": "orders",
+            "kubernetes_label_app.kubernetes.io/name": "orders",
+        }
         return [
             Item(
                 "AmazonS3",
@@ -292,7 +299,7 @@ class Fleet:
                 0.225,
                 24,
                 instance_type="db.r6g.large",
-                tags={"team": "shop"},
+                tags=database,
             ),
             Item(
                 "AmazonRDS",
@@ -305,7 +312,7 @@ class Fleet:
                 "GB-Mo",
                 0.115,
                 6.7,
-                tags={"team": "shop"},
+                tags=database,
             ),
             Item(
                 "AWSDataTransfer",

@@ -54,6 +54,11 @@ class LineItems:
         self._items = fleet.items(per_day)
         self._time_unit = time_unit
 
+    @property
+    def tag_keys(self) -> list[str]:
+        """The tag keys of all resources, in the order in which they come."""
+        return list(dict.fromkeys(key for item in self._items for key in item.tags))
+
     def of(self, period: Period, until: date) -> list[Row]:
         """All rows of a period up to a day."""
         days = period.days(until)

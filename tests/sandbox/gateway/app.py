@@ -62,14 +62,19 @@ class Gateway:
         return next(iter(self.state.get("accounts", {})), "")
 
     def members(self) -> list[str]:
-        """The other accounts of the organisation."""
-        return list(self.state.get("accounts", {}))[1:]
+        """The other accounts of the organisation; those of the setting `standalone_accounts` are in none."""
+        alone = self.settings.get("standalone_accounts", [])
+        return [account for account in list(self.state.get("accounts", {}))[1:] if account not in alone]
+
+    def payer_of(self, account_id: str) -> str:
+        """The account that pays for this one: the management account for its members, else the account itself."""
+        return self.payer() if account_id in self.members() else account_id
 
     def organization_id(self, account_id: str) -> str | None:
         """The organisation's id for its accounts, None for any other."""
         from .rules.organizations import organization_id
 
-        return organization_id(self.payer()) if account_id in self.state.get("accounts", {}) else None
+        return organization_id(self.payer()) if account_id in (self.payer(), *self.members()) else None
 
     # -- what others plug in -------------------------------------------------------------------------------------
 

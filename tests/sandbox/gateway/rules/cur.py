@@ -47,7 +47,9 @@ def setup(gateway: Any) -> None:
 
     @gateway.control("/_sandbox/deliver", "POST")
     async def deliver(body: dict[str, Any]) -> dict[str, Any]:
-        return await asyncio.to_thread(billing.deliver, body, gateway.state)
+        return await asyncio.to_thread(
+            billing.deliver, body, gateway.state, gateway.payer_of(body.get("account_id", ""))
+        )
 
 
 @before("cur", "*", order=0)

@@ -1,7 +1,8 @@
 # Copyright: Contributors to kubestrap.aws
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One organisation: the first account of the sandbox is its management account, the others are members.
+"""One organisation: the first account of the sandbox is its management account, the others are members, but
+for those of the setting `standalone_accounts`.
 
 Organization policies (SCPs) come from settings, since a test wants to say what holds: `organization_policies` is a
 list of policy documents beside FullAWSAccess, `organization_policies_bind_payer` lets them bind the management
@@ -69,6 +70,7 @@ def setup(gateway: Any) -> None:
     gateway.define_setting("organization_policies", [], check)
     gateway.define_setting("organization_policies_bind_payer", False)
     gateway.define_setting("organization_required_tags", [])
+    gateway.define_setting("standalone_accounts", [])
 
     @limits
     def organization_policies(principal: Any) -> list[Any]:
@@ -130,6 +132,8 @@ def _synchronise(gateway: Any) -> None:
             for key, value in store.items():
                 store[key] = json.loads(json.dumps(value).replace(organization["Id"], wanted))
     root_id = next(iter(service._roots))
+    for account_id in set(service._accounts) - {payer, *gateway.members()}:
+        del service._accounts[account_id]
     for account_id in (payer, *gateway.members()):
         profile = gateway.state["accounts"][account_id].get("profile", account_id)
         known = service._accounts.get(account_id)
