@@ -99,18 +99,16 @@ class Installation:
         buckets: int = 0,
         accounts: dict[str, str] | None = None,
         regions: dict[str, str] | None = None,
-        plain: bool = False,
     ) -> None:
         """Make them.
 
         :param buckets: how many S3 buckets the inventory describes
         :param accounts: of clusters that are in another one than the others, such as "{number}0000000201"
         :param regions: of clusters that are in another one than the others
-        :param plain: of all runs, see ``run_playbook``
         :param number: of the test module, two digits at most and no multiple of ten; account ids begin with it
         """
         begin = f"{number}{'0' * (9 - len(str(number)))}"
-        self.sandbox, self.name, self.plain = sandbox, name, plain
+        self.sandbox, self.name = sandbox, name
         self.payers = [f"{name}-payer{'' if index == 0 else index + 1}" for index in range(payers)]
         self.clusters = [f"{name}{'' if index == 0 else index + 1}" for index in range(clusters)]
         self.buckets = [f"{name}-bucket{'' if index == 0 else index + 1}" for index in range(buckets)]
@@ -158,7 +156,7 @@ class Installation:
         real = [cluster for cluster in self.clusters if cluster in self.sandbox.state["clusters"]]
         marks = {cluster: self._audited(cluster) for cluster in real}
         name = playbook if isinstance(playbook, list) else f"kubestrap.aws.{playbook}"
-        result = run_playbook(name, self.sandbox, **{"inventory": self.inventory(), "plain": self.plain, **options})
+        result = run_playbook(name, self.sandbox, **{"inventory": self.inventory(), **options})
         writes = [write for cluster, mark in marks.items() for write in self._kube_writes(cluster, mark)]
         fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(Result)}
         return Run(**fields, kube_writes=writes)

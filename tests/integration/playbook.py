@@ -161,7 +161,7 @@ def run_playbook(
         run that ends before is a failed test
     :param plain: every module is a process of its own, as where our users are. Else the run is a fork of a process that
         has imported everything, which takes less than half the processor time (``warm_ansible``). Molecule, the demo,
-        the benchmark and the tests of flow and examples are always plain
+        the benchmark and the tests of examples are always plain
     :raises TimeoutError: it took too long
     """
     with tempfile.TemporaryDirectory(prefix="kubestrap-playbook-") as name:

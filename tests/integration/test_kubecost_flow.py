@@ -28,7 +28,7 @@ CALLS, MODULES = 34, 18
 @pytest.fixture(scope="module")
 def place(sandbox: Sandbox) -> Installation:
     """Two empty accounts and an empty cluster."""
-    return Installation(sandbox, "flow", number=3, plain=True)
+    return Installation(sandbox, "flow", number=3)
 
 
 class Story:
