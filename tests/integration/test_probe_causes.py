@@ -493,7 +493,7 @@ def test_pods_of_another_account(world: World) -> None:
     place = ("api", "v1", "namespaces", world.namespace, "serviceaccounts")
     world.kube().post(*place, body={"kind": "ServiceAccount", "metadata": {"name": "unused"}})
     proof = prove(world, service_account="unused")
-    broken(proof, "pods", "the pods run as: kubecost", "service_account")
+    broken(proof, "pods", "the pods run as: kubecost", "Prove that ServiceAccount instead")
 
 
 def test_no_pods(world: World) -> None:

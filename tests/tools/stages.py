@@ -68,6 +68,6 @@ STAGES = (
         ("python", "-m", "tools.molecule"), report=str(RESULTS / "molecule.xml"), folder="extensions/molecule",
         minutes=40, check=False,
     ),
-    pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (40 minutes on two cores)",
+    pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (25 minutes on two cores)",
                  "tests/integration", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", minutes=75),
 )  # fmt: skip
