@@ -200,6 +200,14 @@ def test_a_run_that_leaves_a_user_of_the_bucket_out_is_refused(story: Story) -> 
     assert run.writes == []
 
 
+def test_a_bucket_that_kubecost_uses_too_is_refused(story: Story) -> None:
+    run = story.place.run("thanos_object_store", extra_vars={"kubecost_federated_storage_bucket": story.bucket})
+    assert not run.ok
+    assert "kubecost_federated_storage_bucket: " in run.report
+    assert "names this bucket too" in run.report
+    assert run.writes == []
+
+
 def test_a_cluster_that_leaves_has_no_way_to_the_bucket_any_more(story: Story) -> None:
     place = story.place
     place.vars[story.key_cluster]["thanos_object_store_state"] = "absent"
