@@ -193,6 +193,44 @@ def test_mistakes_of_all_hosts_are_named_before_the_first_write(story: Story) ->
     assert run.writes == []
 
 
+def test_a_key_that_is_given_is_used_and_proved_and_left_alone(story: Story) -> None:
+    """It is in a Secret of the user's; its user is let into the bucket by name."""
+    place, iam = story.place, story.aws(story.key_cluster).client("iam")
+    user = iam.create_user(UserName="theirs")["User"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName="theirs", PolicyName="all", PolicyDocument=document)
+    pair = iam.create_access_key(UserName="theirs")["AccessKey"]
+    core = place.core(story.key_cluster)
+    core.create_namespace({"metadata": {"name": "given"}})
+    secret = {"AWS_ACCESS_KEY_ID": pair["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": pair["SecretAccessKey"]}
+    core.create_namespaced_secret("given", {"metadata": {"name": "mine"}, "stringData": secret})
+    inventory = place.inventory()
+    bucket, cluster = (groups["hosts"] for groups in (inventory["buckets"], inventory["clusters"]))
+    bucket[story.bucket] = {
+        **bucket[story.bucket],
+        "workload_storage_shared_with": [{"role_arn": user, "prefix": story.key_cluster}],
+    }
+    cluster[story.key_cluster] = {
+        **cluster[story.key_cluster],
+        "thanos_object_store_namespace": "given",
+        "thanos_object_store_key_secret": {"name": "mine"},
+        "thanos_object_store_settings": {},
+    }
+    run = place.run("thanos_object_store", inventory=inventory)
+    assert run.ok, run.report
+    assert run.outcome(story.key_cluster)["state"] == "done", run.outcome(story.key_cluster)
+    found = yaml.safe_load(base64.b64decode(core.read_namespaced_secret(SECRET, "given").data["object-store.yaml"]))
+    assert found["config"]["access_key"] == pair["AccessKeyId"]
+    cluster[story.key_cluster]["thanos_object_store_state"] = "absent"
+    gone = place.run("thanos_object_store", inventory=inventory)
+    assert gone.ok, gone.report
+    assert [key["Status"] for key in iam.list_access_keys(UserName="theirs")["AccessKeyMetadata"]] == ["Active"]
+    assert core.read_namespaced_secret("mine", "given")
+    again = place.run("thanos_object_store")
+    assert again.ok, again.report
+
+
 def test_a_run_that_leaves_a_user_of_the_bucket_out_is_refused(story: Story) -> None:
     run = story.place.run("thanos_object_store", limit=f"{story.bucket},{story.role_cluster}")
     assert not run.ok
