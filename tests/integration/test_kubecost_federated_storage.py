@@ -113,6 +113,12 @@ def test_the_other_playbook_finds_nothing_to_do(story: Story) -> None:
     assert run.kube_writes == []
 
 
+def test_that_it_is_an_enterprise_feature_is_said_before_the_first_write(story: Story) -> None:
+    said = story.first.task("kubestrap.aws.kubecost : Say what several clusters in one bucket take")
+    assert "kubecost_product_key_secret" in str(said.result)
+    assert said.end < min(call["time"] for call in story.first.calls if call["kind"] == "write")
+
+
 def test_two_clusters_with_one_name_are_refused(story: Story) -> None:
     run = story.place.run("kubecost_federated_storage", extra_vars={"kubecost_cluster_id": "prod"})
     assert not run.ok
