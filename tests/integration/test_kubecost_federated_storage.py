@@ -161,7 +161,7 @@ def test_older_generations_with_an_access_key_and_with_a_role(older: Installatio
         "kubecost_chart_ref": str(CHARTS / chart),
         "kubecost_federated_storage_identity_method": "access_key" if generation == "2" else "irsa",
     }
-    run, again = (older.run("kubecost_federated_storage") for _ in range(2))
+    run, again = (older.run("kubecost_federated_storage") for _run in range(2))
     assert run.ok, run.report
     assert run.outcome(cluster)["state"] == "done", run.outcome(cluster)
     assert steps(run, cluster)["put"] == "ok"
