@@ -2,22 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What IAM's roles and users have in common: names, paths, inline policies, and the calls that set them. Pure, no call.
+"""What IAM's roles and users have in common: names, paths, inline policies, and the calls that set them. No client is known here.
 
 IAM API reference: the calls of roles and of users differ in one word. Limits: IAM user guide, "IAM and AWS STS quotas".
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import typing as t
 
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
 from . import policies
+from ._errors import error_code
 from ._identifiers import refuse
-from ._plan import Change
+from ._plan import Change, gather
 from ._statements import parse_document
 
 Kind = t.Literal["role", "user"]
@@ -38,6 +41,27 @@ def principal_arn(kind: Kind, partition: str, account_id: str, path: str, name: 
 def named(kind: Kind, name: str) -> dict[str, str]:
     """The argument by which a call knows whom it is about."""
     return {f"{kind.title()}Name": name}
+
+
+def read_other_policies(
+    names: t.Callable[[], list[str] | None],
+    read: t.Callable[[str], dict[str, t.Any] | None],
+    known: t.Collection[str],
+) -> Documents:
+    """The inline policies that were not read yet, side by side.
+
+    :param names: lists those of the role or user
+    :param read: reads one; ``None`` when it has gone meanwhile
+    :param known: those that were read already
+    :returns: none where these credentials may not look; IAM then has the last word
+    """
+    try:
+        found = gather({each: functools.partial(read, each) for each in names() or [] if each not in known})
+    except AnsibleAWSError as e:
+        if error_code(e.exception) == "AccessDenied":
+            return {}
+        raise
+    return {each: document for each, document in found.items() if document is not None}
 
 
 # --- what IAM would refuse

@@ -14,13 +14,13 @@ import functools
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_iam_access_keys, get_iam_user
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
 from ._access_key_rotation import NOT_YET, Key
 from ._connection import AwsConnection
-from ._errors import error_code, error_handler
+from ._errors import error_handler
+from ._iam_principal import read_other_policies
 from ._plan import gather
 
 _IamError = error_handler("NoSuchEntity")
@@ -68,14 +68,8 @@ def read_others(connection: AwsConnection, name: str, known: t.Collection[str]) 
     :returns: none where these credentials may not look; IAM then has the last word
     """
     iam = connection.client("iam")
-    try:
-        names = _list(iam, "list_user_policies", "PolicyNames", name) or []
-        found = gather({each: functools.partial(_get_policy, iam, name, each) for each in names if each not in known})
-    except AnsibleAWSError as e:
-        if error_code(e.exception) == "AccessDenied":
-            return {}
-        raise
-    return {each: document for each, document in found.items() if document is not None}
+    names = functools.partial(_list, iam, "list_user_policies", "PolicyNames", name)
+    return read_other_policies(names, functools.partial(_get_policy, iam, name), known)
 
 
 def read_to_delete(connection: AwsConnection, name: str) -> User | None:
