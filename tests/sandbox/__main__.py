@@ -102,6 +102,10 @@ def _cost_allocation_tags(options: argparse.Namespace) -> None:
     _print(Sandbox.attach(options.state).cost_allocation_tags(**dict(options.option)))
 
 
+def _stackgres(options: argparse.Namespace) -> None:
+    _print(Sandbox.attach(options.state).stackgres(options.cluster, **dict(options.option)))
+
+
 def _fault(options: argparse.Namespace) -> None:
     sandbox = Sandbox.attach(options.state)
     if options.clear or options.rule:
@@ -214,6 +218,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     tags = command("tags", _cost_allocation_tags, "say which tag keys billing has seen, let hours pass for a backfill")
     tags.add_argument("option", nargs="*", type=_option, metavar="NAME=VALUE", help="e.g. seen='[\"team\"]' hours=25")
+    stackgres = command("stackgres", _stackgres, "play StackGres' operator in a cluster: its kinds, webhooks, backups")
+    stackgres.add_argument("cluster")
+    stackgres.add_argument(
+        "option", nargs="*", type=_option, metavar="NAME=VALUE", help="e.g. operator=1.18.6 hold=true"
+    )
     calls = command("calls", _calls, "show the AWS calls that were made, counted")
     calls.add_argument("--since", type=int, default=0, metavar="N", help="only calls after number N")
     calls.add_argument("--json", action="store_true", help="one JSON line per call")
@@ -223,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     fault.add_argument("--clear", action="store_true", help="remove all rules")
     down = command("down", _down, "end a sandbox: no process and no file is left")
-    for added in (down, env, account, cluster, deliver, tags, calls, fault):
+    for added in (down, env, account, cluster, deliver, tags, stackgres, calls, fault):
         added.add_argument("--state", help="sandbox.json (default: $KUBESTRAP_SANDBOX, else the only one that runs)")
     return parser
 

@@ -206,6 +206,10 @@ class Sandbox:
         """Set what the status page of Kubecost and the logs of its pods say; options as in sandbox.cloud_cost."""
         return self.control("cloud-cost", {"cluster": cluster, **options})
 
+    def stackgres(self, cluster: str, **options: Any) -> dict[str, Any]:
+        """Have the stand-in for StackGres' operator play in a cluster; options as in sandbox.stackgres.control."""
+        return self.control("stackgres", {"cluster": cluster, **options})
+
     def faults(self, rules: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """Replace all fault rules; none given: remove them."""
         return self.control("faults", {"rules": [dict(rule) for rule in rules]})

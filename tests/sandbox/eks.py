@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import eks_tokens, pod_identity
+from .asgi import receive_json, send_json
 from .control_plane.api import ApiError
 from .control_plane.cluster import ControlPlane
 
@@ -121,25 +122,15 @@ class Routes:
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         base, _unused, action = scope["path"].rpartition("/")
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        review = await receive_json(receive)
         cluster = self.clusters.get(base)
         status, answer = 404, {"error": f"no such path: {scope['path']}"}
         if cluster and action == "authenticate":
-            review = json.loads(body)
             status = 200
             answer = {k: review[k] for k in ("apiVersion", "kind")}
             answer["status"] = await cluster.review(review["spec"].get("token", ""), self._own_hosts)
         elif cluster and action == "mutate-pod":
-            review = json.loads(body)
             status = 200
             answer = {k: review[k] for k in ("apiVersion", "kind")}
             answer["response"] = await cluster.admit(review["request"])
-        content = json.dumps(answer).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await send_json(send, status, answer)

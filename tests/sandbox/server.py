@@ -29,6 +29,7 @@ from typing import Any
 from . import accounts, cloud_cost, eks, guardian
 from .control_plane.cluster import ControlPlane
 from .processes import is_running, start_time
+from .stackgres import control as stackgres
 
 _LOG = logging.getLogger("sandbox.server")
 _OWNER_SECONDS = 0.5  # how often the owner is looked for
@@ -122,6 +123,9 @@ class Server:
         self.gateway.control("/_sandbox/clusters", "POST")(self._add_cluster)
         pages = cloud_cost.CloudCost(self.planes, self.state["clusters"], self.gateway)
         self.gateway.control("/_sandbox/cloud-cost", "POST")(pages.set)
+        self.stackgres = stackgres.StackGres(self.planes, self.state["clusters"], self.gateway)
+        self.gateway.route(stackgres.PREFIX)(self.stackgres)
+        self.gateway.control("/_sandbox/stackgres", "POST")(self.stackgres.set)
         self.gateway.control("/_sandbox/clusters/remove", "POST")(self._remove_cluster)
 
     def _shown(self) -> dict[str, Any]:
@@ -154,6 +158,7 @@ class Server:
         async with self._changes:
             if name not in self.state["clusters"]:
                 raise ValueError(f"there is no cluster {name}; there are {', '.join(self.state['clusters'])}")
+            await self.stackgres.stop(name)
             gone = self.state["clusters"].pop(name)
             plane = self.planes.pop(name)
             await plane.stop()
