@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What IAM's roles and users have in common: names, paths, inline policies, and the calls that set them. No client is known here.
+"""What IAM roles and users have in common: names, paths, inline policies, and the calls that set them. No client here.
 
 IAM API reference: the calls of roles and of users differ in one word. Limits: IAM user guide, "IAM and AWS STS quotas".
 """
