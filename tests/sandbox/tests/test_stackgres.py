@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kubernetes.client as k8s
 import pytest
+import yaml
 from kubernetes.client.exceptions import ApiException
 from sandbox.client import SandboxError
 from sandbox.stackgres import objects
@@ -54,6 +57,18 @@ def test_the_operator_says_its_version(stackgres: StackGres) -> None:
     assert (found.metadata.namespace, found.metadata.name) == ("stackgres", "stackgres-operator")
     assert found.metadata.labels["version"] == "1.18.6"
     assert found.spec.template.spec.containers[0].image == "quay.io/stackgres/operator:1.18.6"
+
+
+def test_the_charts_operator_is_the_same(sandbox: ClientSandbox) -> None:
+    chart = Path(__file__).resolve().parents[2] / "fixtures/charts/stackgres-operator"
+    command = [sandbox.state["helm"], "template", "stackgres-operator", str(chart), "--namespace", "stackgres"]
+    rendered = yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    [deployment] = [document for document in rendered if document["kind"] == "Deployment"]
+    own = objects.operator("stackgres", "1.18.6")
+    [container] = own["spec"]["template"]["spec"]["containers"]
+    container["imagePullPolicy"] = "IfNotPresent"
+    own["spec"]["template"]["spec"]["serviceAccountName"] = "stackgres-operator"
+    assert deployment == own
 
 
 def test_a_field_that_does_not_exist_is_pruned_or_refused(stackgres: StackGres, bucket: str) -> None:
