@@ -33,9 +33,11 @@ def hand_off_document(entries: t.Any, kind: str, known: t.Any = None) -> dict[st
     return _told(lambda: documents.document(_kind(kind), made, known or {}))
 
 
-def hand_off_readers(payer: str, account_id: str, run: t.Any, known: t.Any = None) -> dict[str, list[str]]:
+def hand_off_readers(
+    payer: str, account_id: str, run: t.Any, known: t.Any = None, named: t.Any = None
+) -> dict[str, list[str]]:
     """The clusters that read a payer; see hand_off_readers.yml."""
-    return owners.readers_of(payer, account_id, run, known or {})
+    return owners.readers_of(payer, account_id, run, known or {}, named or [])
 
 
 def hand_off_billing(payers: t.Any, run: t.Any, known: t.Any = None) -> dict[str, t.Any]:

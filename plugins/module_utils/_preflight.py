@@ -154,7 +154,7 @@ def check_access(connection: AwsConnection, cluster: Cluster, ca_file: str) -> l
 
     :param ca_file: file with the cluster's certificate authority
     """
-    api = _api(connection, cluster, ca_file)
+    api = kube_api(connection, cluster, ca_file)
     try:
         # Every authenticated identity may ask who it is; an anonymous one may not.
         api.post("apis", "authentication.k8s.io", "v1", "selfsubjectreviews", body=SELF_SUBJECT_REVIEW)
@@ -182,7 +182,11 @@ def _unreachable(cluster: Cluster, error: KubeError) -> str:
 
 def is_installed(connection: AwsConnection, cluster: Cluster, namespace: str, ca_file: str) -> bool:
     """Whether a namespace has a Secret of this collection, as far as these credentials may see it (one request)."""
-    api = _api(connection, cluster, ca_file)
+    return has_ours(kube_api(connection, cluster, ca_file), namespace)
+
+
+def has_ours(api: KubeApi, namespace: str) -> bool:
+    """The same of an API server (one request)."""
     query = {"labelSelector": "app.kubernetes.io/managed-by=kubestrap.aws", "limit": "1"}
     try:
         found = api.get("api", "v1", "namespaces", namespace, "secrets", query=query, accept=METADATA_ONLY)
@@ -191,7 +195,8 @@ def is_installed(connection: AwsConnection, cluster: Cluster, namespace: str, ca
     return bool(found and found["items"])
 
 
-def _api(connection: AwsConnection, cluster: Cluster, ca_file: str) -> KubeApi:
+def kube_api(connection: AwsConnection, cluster: Cluster, ca_file: str) -> KubeApi:
+    """The API server of a cluster that accepts the connection's credentials, with a new token."""
     return KubeApi(
         cluster["endpoint"],
         api_key=eks_token(connection, cluster["name"]),

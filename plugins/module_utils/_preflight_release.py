@@ -20,9 +20,9 @@ import tempfile
 import typing as t
 
 from ._eks_cluster import Cluster
-from ._eks_token import eks_token
 from ._helm_chart import chart_of
-from ._kube_api import METADATA_ONLY, KubeApi, KubeError, principal_of
+from ._kube_api import METADATA_ONLY, KubeApi, KubeError
+from ._preflight import kube_api
 from ._preflight_values import check_values
 from .kubecost_chart import (
     ADOPTED,
@@ -88,14 +88,7 @@ def _read(
     with tempfile.NamedTemporaryFile(mode="wb", suffix=".pem") as ca_file:
         ca_file.write(base64.b64decode(cluster["certificate_authority_data"]))
         ca_file.flush()
-        api = KubeApi(
-            cluster["endpoint"],
-            api_key=eks_token(connection, cluster["name"]),
-            ca_cert=ca_file.name,
-            principal=lambda: principal_of(connection.caller["arn"]),
-            cluster_name=cluster["name"],
-        )
-        return read_release(api, *place)
+        return read_release(kube_api(connection, cluster, ca_file.name), *place)
 
 
 def read_release(api: KubeApi, namespace: str, name: str) -> tuple[dict[str, t.Any] | None, dict[str, t.Any]]:

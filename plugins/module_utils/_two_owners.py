@@ -9,6 +9,7 @@ Hosts of the run win over a document. An entry for a document is described in ``
 
 from __future__ import annotations
 
+import fnmatch
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -19,13 +20,17 @@ from ._regions import check_region
 Entries = t.Mapping[str, Entry]
 
 
-def readers_of(payer: str, account_id: str, run: Entries, known: Entries) -> dict[str, list[str]]:
+def readers_of(
+    payer: str, account_id: str, run: Entries, known: Entries, named: t.Sequence[str] = ()
+) -> dict[str, list[str]]:
     """The clusters that read one payer.
 
     :param payer: its inventory name
     :param account_id: its account. A cluster of the same account reads with its own role: the trust does not need it
     :param run: inventory name -> entry of each cluster of this run; an empty one says nothing
     :param known: the same from a readers document
+    :param named: ARNs, and patterns of them, that the payer's own variables name. A role that a pattern means is in no
+        need of a statement of its own
     :returns: ``role_arns`` (roles to trust), ``leaving_role_arns`` (roles that are to lose the trust), ``clusters``
         (names of all that read this payer and stay) and ``run`` (those of them that are hosts of this run)
     """
@@ -36,8 +41,9 @@ def readers_of(payer: str, account_id: str, run: Entries, known: Entries) -> dic
     leaving = {entry["role_arn"] for entry in reading.values() if entry.get("leaving")}
     # A role that another cluster still uses does not leave.
     leaving -= {entry["role_arn"] for entry in entries.values() if not entry.get("leaving")}
+    roles = {role for role in roles if not any(fnmatch.fnmatchcase(role, pattern) for pattern in named)}
     return {
-        "role_arns": sorted(roles),
+        "role_arns": sorted(roles | set(named)),
         "leaving_role_arns": sorted(leaving),
         "clusters": sorted(staying),
         "run": sorted(name for name in staying if run.get(name)),
@@ -115,7 +121,9 @@ def reader_problems(
     known: Entries,
     absent: bool = False,
     purge: bool = False,
-    partial: str = "",
+    limit: str = "",
+    job: t.Mapping[str, str] | None = None,
+    whole: bool = False,
 ) -> list[str]:
     """What is wrong between a payer and the clusters that read it, one sentence each.
 
@@ -125,7 +133,9 @@ def reader_problems(
     :param known: entries of a readers document
     :param absent: the billing data is to be taken away
     :param purge: readers that are unknown to this run are to lose the trust
-    :param partial: why this run may not see all clusters; empty when it sees them all
+    :param limit: of the run (``--limit``)
+    :param job: of AWX, see ``partial``
+    :param whole: the user says that the run sees all clusters (``kubestrap_whole_inventory``)
     """
     problems = [
         _two_partitions(
@@ -145,9 +155,10 @@ def reader_problems(
             f"billing_data_state: 'absent' of {payer} cannot be while {', '.join(staying)} reads its billing data. "
             "Write kubecost_state: absent for the cluster too, or run the playbook kubestrap.aws.teardown"
         )
-    if purge and partial:
+    why = partial(limit, job or {}, whole) if purge else ""
+    if why:
         problems.append(
-            f"billing_data_purge_readers: 'true' of {payer} cannot be {partial}: clusters that are not part of this "
+            f"billing_data_purge_readers: 'true' of {payer} cannot be {why}: clusters that are not part of this "
             "run would lose their access. Run it over the whole inventory"
         )
     if purge and not absent and not reading and not any(payer in entry["payers"] for entry in known.values()):
@@ -156,6 +167,28 @@ def reader_problems(
             "inventory or in the readers document (kubestrap_hand_off_readers_file)"
         )
     return problems
+
+
+def partial(limit: str, job: t.Mapping[str, str], whole: bool = False) -> str:
+    """Why a run may not see all clusters, as words after "cannot be"; empty when it sees them all.
+
+    A slice has an inventory of its own, and no variable that says so. AWX runs slices in a workflow that has the name of
+    their job template; one that is launched anew stays a slice, and is in no workflow any more. Source: models/jobs.py
+    and models/workflow.py of AWX (``create_unified_job``, ``get_job_kwargs``, ``awx_meta_vars``).
+
+    :param job: ``id``, ``launch_type``, ``workflow`` (name of the workflow job) and ``template`` (name of the job
+        template) of the job of AWX; an empty id outside of AWX
+    """
+    if limit:
+        return "with --limit"
+    if not job.get("id") or whole:
+        return ""
+    launched, workflow, template = (job.get(key, "") for key in ("launch_type", "workflow", "template"))
+    if launched == "workflow" and workflow and template and workflow == template:
+        return f"in a slice of the AWX job template {template}"
+    if launched in ("", "relaunch") or (launched == "workflow" and not (workflow and template)):
+        return "in a job of AWX that may be a slice (if it is none, write kubestrap_whole_inventory: true)"
+    return ""
 
 
 def _two_partitions(which: str, kind: str, partition: str, other_kind: str, other: str) -> str:

@@ -75,6 +75,13 @@ def object_store_rbac(
     return _objects(_STORE_NAME, namespace, [_rule("", ["namespaces"], ("get",), [namespace])], rules, group)
 
 
+# What the preflight can look for, by name.
+OPERATOR_RBAC: dict[str, t.Callable[..., list[Manifest]]] = {
+    "kubecost_cluster_rbac": kubecost_cluster_rbac,
+    "object_store_rbac": object_store_rbac,
+}
+
+
 def _objects(
     name: str,
     namespace: str,

@@ -208,7 +208,7 @@ options:
         default: false
   namespace:
     description:
-      - Namespace of the workload. While it has no Secret of this collection, O(rights) are looked up.
+      - Namespace of the workload. While it has no Secret of this collection, O(rights) and O(cluster_rights) are looked up.
     type: str
   rights:
     description:
@@ -231,11 +231,35 @@ options:
         description: Tags of what will be created, since policies may demand some.
         type: dict
         default: {}
+  cluster_rights:
+    description:
+      - What these credentials need to be allowed in the cluster for a first run. Asked from its API server (SelfSubjectAccessReview), which
+        knows EKS' access policies too, before the first write.
+      - In check mode a missing right is a note. So is one that only some charts need, or charts with some values.
+    type: dict
+    suboptions:
+      document:
+        description: Name of the objects that give enough rights, as the page Permissions of the documentation shows them.
+        type: str
+        required: true
+        choices: [kubecost_cluster_rbac, object_store_rbac]
+      parameters:
+        description: What decides the rights that are needed, with C(namespace) at least; C(helm) of V(kubecost_cluster_rbac), C(irsa) and
+          C(restart) of V(object_store_rbac).
+        type: dict
+        required: true
+      kubeconfig:
+        description: File by which the cluster is reached, where that is not done with these credentials.
+        type: path
+      context:
+        description: Context in O(cluster_rights.kubeconfig).
+        type: str
   quotas:
     description:
       - Whether to look if the account has room for what a first run makes, before the first write.
       - That are the roles in O(names) and the cluster's OpenID Connect provider (one call, C(iam:GetAccountSummary), when O(rights) would
         be looked up or the payer's role does not exist), and the report of O(billing_data).
+      - A payer of which no reader is known (O(billing_data.reader_role_arns)) may make no role. That it would find no room is no problem then.
       - A role or a report that finds no room is a problem, in check mode too. For a provider, whose quota AWS does not tell, it is a note, and
         so is what these credentials may not see.
     type: bool
@@ -277,6 +301,9 @@ EXAMPLES = r"""
     rights:
       document: kubecost_cluster_operator
       parameters: {region: eu-west-1, cluster_name: demo, role_name: kubecost-demo}
+    cluster_rights:
+      document: kubecost_cluster_rbac
+      parameters: {namespace: kubecost}
   register: cluster
 """
 
@@ -406,141 +433,11 @@ preflight:
       elements: str
 """
 
-import tempfile
-from base64 import b64decode
-
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight import (
-    check_access,
-    check_aws,
-    check_cluster,
-    check_helm,
-    is_installed,
-)
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import Wanted
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_billing import look as look_at_billing
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_lake import lake_notes
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names import (
-    NAME_KINDS,
-    check_account,
-    check_name,
-)
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_quota import check_roles
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_release import look_at_release
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import DOCUMENTS, check_rights
-
-
-def look(module):
-    """What the module returns below ``preflight``."""
-    params = module.params
-    account_problems = check_account(params["expected_account_id"], params["account_required"])
-    account_id = None if account_problems else params["expected_account_id"]
-    problems = [*params["problems"], *account_problems]
-    misnamed = [
-        problem for name in params["names"] for problem in check_name(name["option"], name["kind"], name["value"] or "")
-    ]
-    problems += misnamed
-    found = {"cluster": None, "helm": None, "billing_data": None, "release": None, "chart": None, "quotas": None}
-    if params["helm_binary"]:
-        found["helm"], missing = check_helm("kubestrap_helm_binary", params["helm_binary"])
-        problems += missing
-    connection = module.connection
-    seen = check_aws(connection, account_id, params["buckets"])
-    problems += seen["problems"]
-    caller = seen["caller"]
-    if seen["usable"] and params["cluster_name"] is not None:
-        found["cluster"], wrong = check_cluster(connection, params["cluster_name"], caller["account"])
-        wrong = wrong or _access(module, connection, found["cluster"])
-        problems += wrong
-        if params["release"] and not wrong and not misnamed:
-            installed, wrong = look_at_release(connection, found["cluster"], params["release"])
-            found |= installed
-            problems += wrong
-    # Names that break their rules would only be refused once more, by AWS.
-    if seen["usable"] and params["billing_data"] and not problems:
-        wanted = Wanted(region=connection.region, check_quotas=params["quotas"], **params["billing_data"])
-        found["billing_data"], wrong = look_at_billing(connection, caller["account"], wanted)
-        problems += wrong
-    notes = []
-    if not problems:
-        first = _is_first(module, connection, seen["buckets"], found["cluster"])
-        if first and params["rights"]:
-            lacking, unseen = _rights(module, connection, caller, seen["buckets"], found["cluster"])
-            problems, notes = problems + lacking, notes + unseen
-        if params["quotas"] and _makes_roles(found["billing_data"], first):
-            found["quotas"], lacking, unseen = _room(params, connection, caller, found["cluster"])
-            problems, notes = problems + lacking, notes + unseen
-    caller = caller or {}
-    return {
-        "account_id": caller.get("account"),
-        "arn": caller.get("arn"),
-        "aws_partition": caller.get("partition"),
-        "region": connection.region,
-        "buckets": seen["buckets"],
-        "problems": problems,
-        "notes": notes,
-        **found,
-    }
-
-
-def _access(module, connection, cluster):
-    return _with_ca(cluster, check_access, connection, cluster) if module.params["cluster_access"] else []
-
-
-def _is_first(module, connection, buckets, cluster):
-    """Whether a run has much to make: the workload is not installed yet, as far as it is known."""
-    params = module.params
-    if not all(buckets.values()):
-        return True
-    if not (cluster and params["namespace"] and (params["rights"] or params["quotas"])):
-        return False
-    return not params["cluster_access"] or not _with_ca(cluster, is_installed, connection, cluster, params["namespace"])
-
-
-def _makes_roles(billing_data, first):
-    """Whether a run may make roles; of a payer it is known."""
-    return first if billing_data is None else not billing_data["reader_role"]["exists"]
-
-
-def _room(params, connection, caller, cluster):
-    """What IAM has room for, problems and notes."""
-    return check_roles(
-        connection,
-        caller["account"],
-        caller["partition"],
-        [name["value"] for name in params["names"] if name["kind"] == "iam_role"],
-        cluster["oidc_provider_arn"] if cluster else None,
-    )
-
-
-def _rights(module, connection, caller, buckets, cluster):
-    """Problems and notes."""
-    rights = module.params["rights"]
-    place = {"partition": caller["partition"], "account_id": caller["account"], "extent": "run"}
-    given = {key: value for key, value in rights["parameters"].items() if value not in (None, "")}
-    statements = DOCUMENTS[rights["document"]](**given, **place)
-    lacking, notes = check_rights(
-        connection,
-        caller["arn"],
-        statements,
-        rights["document"],
-        rights["tags"],
-        known_arns=[cluster["oidc_provider_arn"]] if cluster else [],
-        buckets=buckets,
-    )
-    if rights["document"] == "kubecost_payer_operator":
-        notes += lake_notes(connection, rights["parameters"]["database"], rights["parameters"]["role_name"])
-    if module.check_mode:  # which needs none of them
-        return [], [*(f"{problem}." for problem in lacking), *notes]
-    return lacking, notes
-
-
-def _with_ca(cluster, function, *args):
-    with tempfile.NamedTemporaryFile(mode="wb", suffix=".pem") as ca_file:
-        ca_file.write(b64decode(cluster["certificate_authority_data"]))
-        ca_file.flush()
-        return function(*args, ca_file=ca_file.name)
-
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_host import look
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_names import NAME_KINDS
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_rights import DOCUMENTS
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_rbac import OPERATOR_RBAC
 
 BILLING_DATA = dict(
     taken_away=dict(type="bool", default=False),
@@ -616,11 +513,20 @@ def main():
                     tags=dict(type="dict", default={}),
                 ),
             ),
+            cluster_rights=dict(
+                type="dict",
+                options=dict(
+                    document=dict(type="str", required=True, choices=sorted(OPERATOR_RBAC)),
+                    parameters=dict(type="dict", required=True),
+                    kubeconfig=dict(type="path"),
+                    context=dict(type="str"),
+                ),
+            ),
             quotas=dict(type="bool", default=False),
             problems=dict(type="list", elements="str", default=[]),
         ),
     )
-    preflight = module.guard(lambda: look(module))
+    preflight = module.guard(lambda: look(module.connection, module.params, module.check_mode))
     if preflight["problems"]:
         text = "\n".join(f"({n}) {problem}." for n, problem in enumerate(preflight["problems"], start=1))
         module.fail_json(msg=text if len(preflight["problems"]) > 1 else preflight["problems"][0], preflight=preflight)

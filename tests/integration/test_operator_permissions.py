@@ -174,6 +174,9 @@ def test_the_preflight_names_every_right_that_is_missing_and_who_denies_it(opera
             host: {"document": document(host), "parameters": operators.parameters(host)} for host in (PAYER, CLUSTER)
         }
         module = "kubestrap.aws.preflight_info"
+        # In its own namespace the operator may do all of it: the first run below passes.
+        in_default = {"document": "kubecost_cluster_rbac", "parameters": {"namespace": "default"}}
+        elsewhere = {"namespace": "default", "cluster_rights": in_default}
         said = tried(
             operators,
             {
@@ -188,6 +191,7 @@ def test_the_preflight_names_every_right_that_is_missing_and_who_denies_it(opera
                         "rights": rights[CLUSTER],
                     },
                 ),
+                "rbac": (CLUSTER, module, {"region": CLUSTER_REGION, "cluster_name": CLUSTER, **elsewhere}),
             },
         )
     finally:
@@ -210,6 +214,13 @@ def test_the_preflight_names_every_right_that_is_missing_and_who_denies_it(opera
     assert f"iam:CreateOpenIDConnectProvider on {provider} ({because})" in said["cluster"]
     assert f"iam:PutRolePolicy on {operators.place.role_arn()} (no policy allows it)" in said["cluster"]
     assert "iam:CreateRole" not in said["cluster"]
+
+    begin = f"kubestrap_eks_cluster_name: '{operators.arn(CLUSTER)}' lacks rights in the cluster that this run needs: "
+    assert said["rbac"].startswith(begin)
+    every = "create and delete and get and list and patch and update on secrets and serviceaccounts and configmaps"
+    assert every in said["rbac"]
+    assert "get and patch on namespaces default" in said["rbac"]
+    assert "clusterroles" not in said["rbac"], "these it has: they are of the whole cluster"
 
 
 def test_check_mode_passes_with_reading_alone_and_says_what_the_run_would_lack(operators: Operators) -> None:

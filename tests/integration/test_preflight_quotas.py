@@ -95,6 +95,15 @@ def test_hosts_of_one_account_share_the_room_and_nothing_is_written(place: Place
         assert shared in said(run, host)
 
 
+def test_a_payer_that_nobody_reads_yet_makes_no_role_and_needs_no_room(place: Place) -> None:
+    place.leave(0)
+    named = place.vars[NAME].pop("billing_data_reader_role_arns")
+    run = place.run("kubecost_payer", check=True, limit=NAME)
+    place.vars[NAME]["billing_data_reader_role_arns"] = named
+    assert run.ok, run.report
+    assert "The role kubecost-cur-access is not made" in run.notes(NAME)
+
+
 def test_with_room_the_first_run_asks_once_and_a_later_one_never(place: Place) -> None:
     place.leave(1)
     work = {"name": "Work", "ansible.builtin.include_role": {"name": "kubestrap.aws.billing_data"}}

@@ -279,7 +279,7 @@ SILENT = KubeError("The API server https://x does not answer", "timed out", "Che
 
 def access(monkeypatch: pytest.MonkeyPatch, answer: Any, **settings: Any) -> list[str]:
     """What is said of a cluster with these settings."""
-    monkeypatch.setattr(_preflight, "_api", lambda *_args: Api(answer))
+    monkeypatch.setattr(_preflight, "kube_api", lambda *_args: Api(answer))
     return check_access(Connection(), {"endpoint_public_access": True, "public_access_cidrs": [], **settings}, "ca.pem")
 
 
@@ -309,5 +309,5 @@ def test_a_refusal_is_no_matter_of_networks(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(("answer", "there"), [({"items": [{}]}, True), ({"items": []}, False), (SILENT, False)])
 def test_what_is_installed(monkeypatch: pytest.MonkeyPatch, answer: Any, there: bool) -> None:
-    monkeypatch.setattr(_preflight, "_api", lambda *_args: Api(answer))
+    monkeypatch.setattr(_preflight, "kube_api", lambda *_args: Api(answer))
     assert is_installed(Connection(), {}, "kubecost", "ca.pem") is there

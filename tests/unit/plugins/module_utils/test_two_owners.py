@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.kubestrap.aws.plugins.module_utils._two_owners import (
     billing_of,
+    partial,
     payer_problems,
     reader_problems,
     readers_of,
@@ -139,8 +140,38 @@ def test_a_purge_sees_all_clusters_or_is_refused() -> None:
     run = {"a": reader("a", state="present")}
     assert readers(run, purge=True) == ""
     assert readers(known={"b": reader("b")}, purge=True) == ""
-    said = readers(run, purge=True, partial="with --limit")
+    said = readers(run, purge=True, limit="main")
     assert "billing_data_purge_readers: 'true' of main cannot be with --limit: clusters that are not part" in said
-    assert readers(run, partial="with --limit") == ""
+    assert readers(run, limit="main") == ""
+    slice_of = {"id": "7", "launch_type": "workflow", "workflow": "payers", "template": "payers"}
+    assert "cannot be in a slice of the AWX job template payers: " in readers(run, purge=True, job=slice_of)
     assert "would leave it without a reader" in readers(purge=True)
     assert readers(purge=True, absent=True) == "", "there, nobody is to read it any more"
+
+
+@pytest.mark.parametrize(
+    ("job", "why"),
+    [
+        ({}, ""),
+        ({"launch_type": "workflow", "workflow": "payers", "template": "payers"}, ""),  # no job of AWX at all
+        ({"id": "7", "launch_type": "manual", "template": "payers"}, ""),
+        ({"id": "7", "launch_type": "scheduled", "template": "payers"}, ""),
+        ({"id": "7", "launch_type": "workflow", "workflow": "costs", "template": "payers"}, ""),
+        ({"id": "7", "launch_type": "workflow", "workflow": "payers", "template": "payers"}, "in a slice of the AWX job"),
+        ({"id": "7", "launch_type": "workflow", "workflow": "", "template": "payers"}, "in a job of AWX that may be a"),
+        ({"id": "7", "launch_type": "relaunch", "workflow": "", "template": "payers"}, "in a job of AWX that may be a"),
+        ({"id": "7"}, "in a job of AWX that may be a slice"),
+    ],
+)
+def test_a_slice_of_awx_is_known_by_its_workflow(job: dict[str, str], why: str) -> None:
+    said = partial("", job)
+    assert said.startswith(why) and bool(said) is bool(why)
+    assert partial("", job, whole=True) == ""
+    assert partial("main", job, whole=True) == "with --limit"
+
+
+def test_roles_that_the_payer_names_itself_are_trusted_and_a_pattern_covers_others() -> None:
+    run = {"a": reader("kubecost-a"), "b": reader("other")}
+    pattern = f"arn:aws:iam::{CLUSTER}:role/kubecost-*"
+    assert readers_of("main", PAYER, run, {}, [pattern])["role_arns"] == [pattern, arn("other")]
+    assert readers_of("main", PAYER, {}, {}, [arn("c")])["role_arns"] == [arn("c")]
