@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Name and version of a chart that is a file or a folder on this machine."""
+"""Name, version and digest of a chart that is a file or a folder on this machine."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import typing as t
@@ -38,6 +39,15 @@ def chart_of(ref: str) -> tuple[dict[str, str] | None, str | None]:
     if not isinstance(content, dict) or not content.get("name") or not content.get("version"):
         return None, f"'{ref}' is not a chart: its Chart.yaml has no name and version. Write the path of another one"
     return {"name": str(content["name"]), "version": str(content["version"])}, None
+
+
+def digest_of(ref: str) -> str | None:
+    """``sha256:...`` of a chart's archive on this machine, ``None`` of a folder."""
+    path = os.path.expanduser(os.path.expandvars(ref))
+    if os.path.isdir(path):
+        return None
+    with open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _chart_yaml(path: str) -> t.Any:

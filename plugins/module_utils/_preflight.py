@@ -9,7 +9,10 @@ Nothing here raises for a wrong input: each finding becomes one sentence, so tha
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import shutil
+import tempfile
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -193,6 +196,23 @@ def has_ours(api: KubeApi, namespace: str) -> bool:
     except KubeError:
         return False
     return bool(found and found["items"])
+
+
+@contextlib.contextmanager
+def cluster_api(
+    connection: AwsConnection, cluster: Cluster, kubeconfig: str | None = None, context: str | None = None
+) -> t.Iterator[KubeApi]:
+    """The API server of a cluster: by a kubeconfig where one is named, else with the connection's credentials.
+
+    :raises KubeError: the kubeconfig cannot be used
+    """
+    if kubeconfig:
+        yield KubeApi.from_kubeconfig(kubeconfig, context or None)
+        return
+    with tempfile.NamedTemporaryFile(mode="wb", suffix=".pem") as ca_file:
+        ca_file.write(base64.b64decode(cluster["certificate_authority_data"]))
+        ca_file.flush()
+        yield kube_api(connection, cluster, ca_file.name)
 
 
 def kube_api(connection: AwsConnection, cluster: Cluster, ca_file: str) -> KubeApi:

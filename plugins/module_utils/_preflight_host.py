@@ -16,8 +16,8 @@ import typing as t
 
 from ._connection import AwsConnection
 from ._eks_cluster import Cluster
-from ._kube_api import KubeApi, KubeError, principal_of
-from ._preflight import check_access, check_aws, check_cluster, check_helm, has_ours, is_installed, kube_api
+from ._kube_api import KubeError, principal_of
+from ._preflight import check_access, check_aws, check_cluster, check_helm, cluster_api, has_ours, is_installed
 from ._preflight_billing import Wanted
 from ._preflight_billing import look as look_at_billing
 from ._preflight_cluster_rights import check_cluster_rights
@@ -153,20 +153,17 @@ def _cluster_rights(
 ) -> Found:
     rights = params["cluster_rights"]
     wanted = (rights["document"], rights["parameters"])
-    path, context = rights.get("kubeconfig"), rights.get("context") or None
+    path = rights.get("kubeconfig")
 
-    def as_caller(ca_file: str) -> Found:
-        return check_cluster_rights(kube_api(connection, cluster, ca_file), *wanted, principal_of(caller["arn"]))
-
-    if not path:
-        return _with_ca(cluster, as_caller)
     try:
-        api = KubeApi.from_kubeconfig(path, context)
+        with cluster_api(connection, cluster, path, rights.get("context")) as api:
+            if not path:
+                return check_cluster_rights(api, *wanted, principal_of(caller["arn"]))
+            if has_ours(api, params["namespace"]):  # which nobody has asked this API server yet
+                return [], []
+            return check_cluster_rights(api, *wanted, f"the kubeconfig {path}")
     except KubeError as e:
         return [f"kubestrap_kubeconfig: {e}"], []
-    if has_ours(api, params["namespace"]):  # which nobody has asked this API server yet
-        return [], []
-    return check_cluster_rights(api, *wanted, f"the kubeconfig {path}")
 
 
 def _may(judged: Found, check_mode: bool) -> Found:

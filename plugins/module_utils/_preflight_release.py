@@ -16,13 +16,13 @@ import gzip
 import json
 import os
 import re
-import tempfile
 import typing as t
 
 from ._eks_cluster import Cluster
-from ._helm_chart import chart_of
+from ._helm_chart import chart_of, digest_of
 from ._kube_api import METADATA_ONLY, KubeApi, KubeError
-from ._preflight import kube_api
+from ._preflight import cluster_api
+from ._preflight_pods import look_at_pods
 from ._preflight_values import check_values
 from .kubecost_chart import (
     ADOPTED,
@@ -53,12 +53,15 @@ def look_at_release(
 
     :param cluster: which has to accept the connection's credentials, unless ``wanted`` names a kubeconfig
     :param wanted: the option ``release`` of M(kubestrap.aws.preflight_info)
-    :returns: ``release`` as ``read_release`` returns it and ``chart`` as ``choose_chart`` does; problems as sentences
+    :returns: ``release`` as ``read_release`` returns it, or ``look_at_pods`` where Helm has no record, and ``chart`` as
+        ``choose_chart`` does; problems as sentences
     """
     try:
         release, values = _read(connection, cluster, wanted)
     except KubeError as e:
         return {"release": None, "chart": None}, [f"kubecost_release_name: the release cannot be looked at. {e}"]
+    if not wanted.get("recorded", True):  # how it follows what is there is not ours to judge
+        return {"release": release, "chart": None}, []
     leaving = bool(wanted.get("taken_away"))
     if leaving and not (release and release["adopted"] and release["pods_wired"]):
         # It is uninstalled, or has nothing of ours: no chart is needed for that, and nothing has to fit.
@@ -82,13 +85,10 @@ def look_at_release(
 def _read(
     connection: AwsConnection, cluster: Cluster, wanted: t.Mapping[str, t.Any]
 ) -> tuple[dict[str, t.Any] | None, dict[str, t.Any]]:
-    place = (wanted["namespace"], wanted["name"])
-    if wanted.get("kubeconfig"):
-        return read_release(KubeApi.from_kubeconfig(wanted["kubeconfig"], wanted.get("context") or None), *place)
-    with tempfile.NamedTemporaryFile(mode="wb", suffix=".pem") as ca_file:
-        ca_file.write(base64.b64decode(cluster["certificate_authority_data"]))
-        ca_file.flush()
-        return read_release(kube_api(connection, cluster, ca_file.name), *place)
+    with cluster_api(connection, cluster, wanted.get("kubeconfig"), wanted.get("context")) as api:
+        if wanted.get("recorded", True):
+            return read_release(api, wanted["namespace"], wanted["name"])
+        return look_at_pods(api, wanted) if wanted.get("wiring") else None, {}
 
 
 def read_release(api: KubeApi, namespace: str, name: str) -> tuple[dict[str, t.Any] | None, dict[str, t.Any]]:
@@ -205,13 +205,14 @@ def choose_chart(
     :param wanted: ``generation``, ``chart_ref``, ``chart_repo_url``, ``chart_version``, ``chart_digest``,
         ``chart_ca_file``; all but the first one may be empty
     :returns: ``local`` (whether it is a file or folder of the controller) and ``version``: of a local chart its own,
-        else the one that is set, else none when a digest is, else that of the release, else the one that the collection
+        else the one that is set, else none when a digest of a registry is, else that of the release, else the one that the collection
         was made for
     """
     generation, ref, version = wanted["generation"], wanted.get("chart_ref") or "", wanted.get("chart_version") or ""
     known = GENERATIONS[generation]
-    problems = check_source(ref, wanted.get("chart_digest") or "", wanted.get("chart_ca_file") or "")
-    local, problem = chart_of(ref) if ref and not wanted.get("chart_repo_url") else (None, None)
+    digest, repo_url = wanted.get("chart_digest") or "", wanted.get("chart_repo_url") or ""
+    local, problem = chart_of(ref) if ref and not repo_url else (None, None)
+    problems = check_source(ref, digest, wanted.get("chart_ca_file") or "", repo_url, local is not None)
     if problem:
         return None, [*problems, f"kubecost_chart_ref: {problem}"]
     if local:
@@ -231,21 +232,34 @@ def choose_chart(
             f"kubecost_chart_version: '{version}' is not a version of generation {generation}. Write one that begins "
             f"with {generation}, or kubecost_generation: '{major[1]}'"
         )
-    if not version and not wanted.get("chart_digest"):
+    if not version and not (digest and ref.startswith("oci://")):
         same = release and release["generation"] == generation
         version = release["chart_version"] if release and same else known.version
     return {"local": False, "version": version}, problems
 
 
-def check_source(ref: str, digest: str, ca_file: str) -> list[str]:
-    """What is wrong with the place that a chart comes from."""
+def check_source(ref: str, digest: str, ca_file: str, repo_url: str = "", local: bool = False) -> list[str]:
+    """What is wrong with the place that a chart comes from.
+
+    :param digest: of the manifest in a registry, else of the chart's archive. Of one on this machine it is compared here
+    :param repo_url: empty where the chart is the vendor's, or comes from elsewhere
+    :param local: whether ``ref`` is a chart on this machine
+    """
     problems = []
+    begin = f"kubecost_chart_digest: '{digest}'"
     if digest and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        write = "Write sha256: and 64 hexadecimal digits, as the registry shows them"
-        problems.append(f"kubecost_chart_digest: '{digest}' is not a digest. {write}")
-    elif digest and (not ref.startswith("oci://") or "@" in ref):
-        write = "Write kubecost_chart_ref: oci://<registry>/<chart>, or pin a version with kubecost_chart_version"
-        problems.append(f"kubecost_chart_digest: '{digest}' belongs to no chart of an OCI registry. {write}")
+        problems.append(f"{begin} is not a digest. Write sha256: and 64 hexadecimal digits, as the registry shows them")
+    elif digest and "@" in ref:
+        problems.append(f"{begin} is the second one: kubecost_chart_ref has another. Leave one of them out")
+    elif digest and local:
+        actual = digest_of(ref)
+        if actual is None:
+            problems.append(f"{begin} cannot be that of a folder, and '{ref}' is one. Name an archive (helm package)")
+        elif actual != digest:
+            problems.append(f"{begin} is not that of the archive '{ref}', which is {actual}. Name the archive you mean")
+    elif digest and ref and not repo_url and not ref.startswith("oci://"):
+        write = "Write the chart's name and its kubecost_chart_repo_url, or kubecost_chart_ref: oci://<registry>/<chart>"
+        problems.append(f"{begin} cannot be compared with the chart '{ref}'. {write}")
     if ca_file and not os.path.isfile(ca_file):
         write = "Write the path of a file with certificates (PEM) on the controller"
         problems.append(f"kubecost_chart_ca_file: '{ca_file}' does not exist. {write}")

@@ -172,7 +172,8 @@ options:
         description: Version that is wanted, where it is not left to the release or the collection.
         type: str
       chart_digest:
-        description: Digest of a chart in an OCI registry.
+        description:
+          - Digest of the chart, of its manifest in an OCI registry, else of its archive. Of a local archive it is compared here.
         type: str
       chart_ca_file:
         description: File with the certificate authority of the chart's repository or registry.
@@ -206,6 +207,12 @@ options:
           - Whether the release is to be taken away. Then nothing has to fit, unless it has to get its own values back since somebody else installed it.
         type: bool
         default: false
+      recorded:
+        description:
+          - Whether Helm has a record of the release. Where Argo CD or Flux installs it, there is none. Then only the ServiceAccounts that its
+            pods run with are looked at, and nothing is refused.
+        type: bool
+        default: true
   namespace:
     description:
       - Namespace of the workload. While it has no Secret of this collection, O(rights) and O(cluster_rights) are looked up.
@@ -337,7 +344,9 @@ preflight:
       description: The cluster, as M(kubestrap.aws.eks_cluster_info) returns it; V(null) when none was asked for.
       type: dict
     release:
-      description: What Helm has installed under the name of the release; V(null) when there is nothing, or none was asked for.
+      description:
+        - What Helm has installed under the name of the release; V(null) when there is nothing, or none was asked for.
+        - Where O(release.recorded=false) only C(service_accounts) and C(former_service_accounts), those of other generations.
       type: dict
       contains:
         name:
@@ -502,6 +511,7 @@ def main():
                     role=dict(type="str"),
                     change=dict(type="bool", default=False),
                     taken_away=dict(type="bool", default=False),
+                    recorded=dict(type="bool", default=True),
                 ),
             ),
             namespace=dict(type="str"),

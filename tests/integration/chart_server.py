@@ -41,6 +41,7 @@ class ChartServer(ThreadingHTTPServer):
     :ivar repository: URL of the Helm repository
     :ivar registry: ``oci://`` address of the chart
     :ivar digest: of the chart's manifest in the registry
+    :ivar archive_digest: of the chart's archive
     :ivar requests: path of each request, and whether it had the right password
     """
 
@@ -61,7 +62,7 @@ class ChartServer(ThreadingHTTPServer):
             "layers": [_descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive)],
         }
         manifest = json.dumps({"schemaVersion": 2, "mediaType": _JSON, **layers}).encode()
-        self.digest = _digest(manifest)
+        self.digest, self.archive_digest = _digest(manifest), _digest(archive)
         entry = {**metadata, "urls": [f"{name}-{version}.tgz"], "digest": _digest(archive).partition(":")[2]}
         index = yaml.safe_dump({"apiVersion": "v1", "entries": {name: [entry]}}).encode()
         blobs = f"/v2/mirror/{name}/blobs"

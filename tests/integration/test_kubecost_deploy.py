@@ -10,6 +10,7 @@ There is no helm for the playbook. The test plays Argo CD: it renders the chart 
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -18,12 +19,19 @@ from typing import Any
 import pytest
 import yaml
 from integration.installation import CHARTS, Installation, Run
+from integration.world import trust
 from kubernetes import client, utils
 from sandbox import toolchain
 from sandbox.client import Sandbox
 
 PAYER, ONE, TWO = "gitops-payer", "gitops", "gitops2"
 ROLE = "eks.amazonaws.com/role-arn"
+# Of generation 2: its ServiceAccount, and a pod that Argo CD has not taken away yet.
+OLD = "kubecost-cost-analyzer"
+OLD_POD = {
+    "metadata": {"name": "old"},
+    "spec": {"serviceAccountName": OLD, "containers": [{"name": "cost-model", "image": "registry.invalid/old"}]},
+}
 THEIRS = {"metadata": {"name": "finops", "annotations": {"owner": "team-finops"}, "labels": {"team": "finops"}}}
 
 
@@ -59,7 +67,15 @@ class Story:
         place.deliver()
         for cluster, values in ((ONE, yaml.safe_load(self.files["values.yaml"])), (TWO, own_values())):
             argo_cd(place, cluster, values)
+        trust_older_generation(place)
+        core = place.core(ONE)
+        core.create_namespaced_service_account("kubecost", {"metadata": {"name": OLD}})
+        core.create_namespaced_pod("kubecost", OLD_POD)
         self.finish = place.run("kubecost")
+        self.trusted = subjects(place)
+        core.delete_namespaced_pod("old", "kubecost", grace_period_seconds=0)
+        self.later = place.run("kubecost", limit=f"{PAYER},{ONE}")
+        self.trusted_later = subjects(place)
         self.files_again = {path.name: path.read_text() for path in self.folder.iterdir()}
         self.secret = place.core(ONE).read_namespaced_secret("cloud-integration", "kubecost")
         self.annotated = place.core(TWO).read_namespaced_service_account("finops", "kubecost")
@@ -70,7 +86,26 @@ class Story:
     @property
     def runs(self) -> list[Run]:
         """All that have to end well."""
-        return [self.predicted, self.first, self.finish, self.gone]
+        return [self.predicted, self.first, self.finish, self.later, self.gone]
+
+
+def trust_older_generation(place: Installation) -> None:
+    """Have the role trust the ServiceAccount of generation 2, as it does after an upgrade."""
+    iam, name = place.cluster_aws().client("iam"), f"kubecost-{ONE}"
+    issuer = place.sandbox.state["clusters"][ONE]["issuer"]
+    provider = f"arn:aws:iam::{place.cluster_account}:oidc-provider/{issuer.removeprefix('https://')}"
+    document = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    document["Statement"] += trust.irsa_trust(
+        oidc_provider_arn=provider, issuer=issuer, subjects=[f"system:serviceaccount:kubecost:{OLD}"]
+    )
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+
+def subjects(place: Installation) -> set[str]:
+    """ServiceAccounts that the role of the first cluster trusts."""
+    role = place.cluster_aws().client("iam").get_role(RoleName=f"kubecost-{ONE}")["Role"]
+    conditions = [s["Condition"]["StringEquals"] for s in role["AssumeRolePolicyDocument"]["Statement"]]
+    return {value.rpartition(":")[2] for each in conditions for key, value in each.items() if key.endswith(":sub")}
 
 
 def own_values() -> dict[str, Any]:
@@ -162,6 +197,12 @@ def test_the_proof_finds_the_pods_without_a_release(story: Story) -> None:
         assert story.finish.outcome(cluster)["state"] == "done"
         assert story.finish.changes[cluster] == []
     assert story.files_again == story.files
+
+
+def test_the_old_service_account_leaves_the_trust_with_its_last_pod(story: Story) -> None:
+    assert story.trusted == {"kubecost", OLD}
+    assert story.later.changes[ONE] == [f"update the trust policy of the role kubecost-{ONE}"]
+    assert story.trusted_later == {"kubecost"}
 
 
 def test_an_existing_service_account_gets_our_annotation_and_loses_only_that(place: Installation, story: Story) -> None:

@@ -57,7 +57,7 @@ def place(sandbox: Sandbox, repository: ChartServer, registry: ChartServer) -> I
     password = {"kubecost_chart_username": USERNAME, "kubecost_chart_password": PASSWORD}
     made.vars[ONE] |= {
         **password, "kubecost_chart_ref": "", "kubecost_chart_repo_url": repository.repository,
-        "kubecost_chart_ca_file": repository.ca_file,
+        "kubecost_chart_ca_file": repository.ca_file, "kubecost_chart_digest": repository.archive_digest,
     }  # fmt: skip
     made.vars[TWO] |= {
         **password, "kubecost_chart_ref": registry.registry, "kubecost_chart_digest": registry.digest,
@@ -133,11 +133,22 @@ def test_charts_come_from_behind_a_password_that_nobody_sees(
     everything = installed.stdout + installed.stderr + results
     assert PASSWORD not in everything
     assert base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode() not in everything
-    for cluster, ref in ((ONE, "kubestrap/cost-analyzer"), (TWO, f"{registry.registry}@{registry.digest}")):
+    for cluster, ref in ((ONE, "/cache/cost-analyzer-1.108.1.tgz"), (TWO, f"{registry.registry}@{registry.digest}")):
         command = installed.task("kubestrap.aws.kubecost : Install or update the release", cluster).result["command"]
-        assert f"'{ref}'" in command
+        assert f"{ref}'" in command
         folder = installed.task("kubestrap.aws.kubecost : Make a folder that nobody else can read", cluster)
         assert not Path(folder.result["path"]).exists()
+
+
+def test_a_chart_of_another_digest_is_not_installed(
+    place: Installation, installed: Run, repository: ChartServer
+) -> None:
+    place.vars[ONE]["kubecost_chart_digest"] = f"sha256:{'0' * 64}"
+    run = place.run("kubecost", limit=f"{PAYER},{ONE}")
+    assert run.rc == 2
+    assert f"is not that of the chart cost-analyzer 1.108.1 in {repository.repository}" in run.notes(ONE)
+    assert repository.archive_digest in run.notes(ONE)
+    assert run.kube_writes == []
 
 
 def test_what_cannot_follow_is_named_before_the_first_write(place: Installation, installed: Run) -> None:

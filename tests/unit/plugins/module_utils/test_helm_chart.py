@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestrap.aws.plugins.module_utils._helm_chart import chart_of
+from ansible_collections.kubestrap.aws.plugins.module_utils._helm_chart import chart_of, digest_of
 
 KUBECOST = {"name": "kubecost", "version": "3.2.4"}
 CONTENT = "name: kubecost\nversion: 3.2.4\n"
@@ -37,6 +38,8 @@ def test_a_folder_and_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert chart_of("~/kubecost") == (KUBECOST, None)
     monkeypatch.chdir(tmp_path)
     assert chart_of("./kubecost") == chart_of("kubecost") == (KUBECOST, None)
+    assert digest_of("~/kubecost-3.2.4.tgz") == f"sha256:{hashlib.sha256(packed.read_bytes()).hexdigest()}"
+    assert digest_of("~/kubecost") is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,8 +69,11 @@ class World:
         self.asked.append((name, Path(ca_file).read_bytes()))
         return self.installed
 
-    def kube_api(self, _connection: Any, cluster: Any, ca_file: str) -> Any:
-        return (cluster["name"], Path(ca_file).read_bytes())
+    @contextlib.contextmanager
+    def cluster_api(self, _connection: Any, cluster: Any, kubeconfig: str | None, context: str | None) -> Any:
+        if kubeconfig == "/broken":
+            raise KubeError("cannot be used", "no such context", "Correct it")
+        yield f"{kubeconfig} {context}" if kubeconfig else cluster["name"]
 
     def has_ours(self, api: Any, namespace: str) -> bool:
         self.asked.append((api, namespace))
@@ -103,9 +107,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "check_cluster_rights",
         "check_rights",
         "check_roles",
+        "cluster_api",
         "has_ours",
         "is_installed",
-        "kube_api",
         "lake_notes",
     ):
         monkeypatch.setattr(_preflight_host, name, getattr(made, name))
@@ -269,7 +273,7 @@ def test_rights_in_the_cluster_are_looked_up_for_a_first_run(world: World, monke
     options = {"cluster_name": "demo", "namespace": "kubecost", "cluster_rights": CLUSTER_RIGHTS}
     world.cluster_rights = (["no right"], ["cannot see."])
     found = look(**options, release={"name": "kubecost"})
-    asked = (("demo", b"CA"), "kubecost_cluster_rbac", {"namespace": "kubecost"}, CALLER["arn"])
+    asked = ("demo", "kubecost_cluster_rbac", {"namespace": "kubecost"}, CALLER["arn"])
     assert world.asked[3:] == [("kubecost", b"CA"), asked]
     assert (found["problems"], found["notes"]) == (["no right"], ["cannot see."])
     found = look(check_mode=True, **options)
@@ -281,26 +285,17 @@ def test_rights_in_the_cluster_are_looked_up_for_a_first_run(world: World, monke
     assert world.asked[3:] == [("kubecost", b"CA")]
 
 
-def test_a_cluster_that_is_reached_by_a_kubeconfig_is_asked_by_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    api = SimpleNamespace(from_kubeconfig=lambda path, context: f"{path} {context}")
-    monkeypatch.setattr(_preflight_host, "KubeApi", api)
+def test_a_cluster_that_is_reached_by_a_kubeconfig_is_asked_by_it(world: World) -> None:
     rights = {**CLUSTER_RIGHTS, "kubeconfig": "/kube", "context": "blue"}
     options = {"cluster_name": "demo", "namespace": "kubecost", "cluster_access": False, "cluster_rights": rights}
     look(**options)
-    parameters = {"namespace": "kubecost"}
-    asked = ("/kube blue", "kubecost_cluster_rbac", parameters, "the kubeconfig /kube")
+    asked = ("/kube blue", "kubecost_cluster_rbac", {"namespace": "kubecost"}, "the kubeconfig /kube")
     assert world.asked[2:] == [("/kube blue", "kubecost"), asked]
     world.installed = True
     world.asked.clear()
     look(**options)
     assert world.asked[2:] == [("/kube blue", "kubecost")]
-
-    def broken(_path: str, _context: str) -> Any:
-        raise KubeError("cannot be used", "no such context", "Correct it")
-
-    api.from_kubeconfig = broken
+    rights["kubeconfig"] = "/broken"
     assert look(**options)["problems"] == ["kubestrap_kubeconfig: cannot be used: no such context. Correct it"]
 
 

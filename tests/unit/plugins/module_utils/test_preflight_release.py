@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import gzip
+import hashlib
+import io
 import json
+import tarfile
 from typing import Any
 
 import pytest
@@ -283,21 +287,40 @@ def test_where_a_chart_comes_from(tmp_path: Any) -> None:
     assert chosen("3", **source, chart_version="3.2.0") == ({"local": False, "version": "3.2.0"}, [])
     for changes, said in (
         ({"chart_digest": "0" * 64}, f"kubecost_chart_digest: '{'0' * 64}' is not a digest"),
-        ({"chart_ref": ""}, "belongs to no chart of an OCI registry"),
-        ({"chart_ref": f"oci://registry.example.com/kubecost@{digest}"}, "belongs to no chart of an OCI registry"),
+        ({"chart_ref": "kubecost/kubecost"}, "cannot be compared with the chart 'kubecost/kubecost'. Write the"),
+        ({"chart_ref": f"oci://registry.example.com/kubecost@{digest}"}, "is the second one"),
         ({"chart_ca_file": f"{ca_file}.old"}, f"kubecost_chart_ca_file: '{ca_file}.old' does not exist"),
     ):
         (problem,) = chosen(**{**source, **changes})[1]
         assert said in problem
 
 
+@pytest.mark.parametrize("source", [{}, {"chart_ref": "kubecost", "chart_repo_url": "https://charts.example.com"}])
+def test_a_digest_of_a_repository_goes_with_a_version(source: dict[str, str]) -> None:
+    assert chosen("3", **source, chart_digest=f"sha256:{'0' * 64}") == ({"local": False, "version": "3.0.9"}, [])
+
+
+def test_a_digest_of_a_local_chart_is_compared(tmp_path: Any) -> None:
+    archive = tmp_path / "kubecost-3.2.4.tgz"
+    with tarfile.open(archive, "w:gz") as made:
+        member = tarfile.TarInfo("kubecost/Chart.yaml")
+        content = b"name: kubecost\nversion: 3.2.4\n"
+        member.size = len(content)
+        made.addfile(member, io.BytesIO(content))
+    digest = f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
+    assert chosen(chart_ref=str(archive), chart_digest=digest)[1] == []
+    (problem,) = chosen(chart_ref=str(archive), chart_digest=f"sha256:{'0' * 64}")[1]
+    assert f"is not that of the archive '{archive}', which is {digest}" in problem
+    (tmp_path / "Chart.yaml").write_text(content.decode())
+    (problem,) = chosen(chart_ref=str(tmp_path), chart_digest=digest)[1]
+    assert "cannot be that of a folder" in problem
+
+
 # --- all of it
 
 
 def looked_at(monkeypatch: pytest.MonkeyPatch, api: Any, **wanted: Any) -> tuple[dict[str, Any], list[str]]:
-    monkeypatch.setattr(
-        subject.KubeApi, "from_kubeconfig", classmethod(lambda _cls, path, context: (path, context, api)[2])
-    )
+    monkeypatch.setattr(subject, "cluster_api", lambda *_args: contextlib.nullcontext(api))
     given = {"name": "kubecost", "namespace": "finops", "generation": "3", "kubeconfig": "kubeconfig", **wanted}
     return subject.look_at_release(None, {}, given)  # type: ignore[arg-type]
 
@@ -318,6 +341,19 @@ def test_a_release_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert found == {"release": None, "chart": None}
     said = "The API server refuses GET secrets: forbidden. Allow it"
     assert problems == [f"kubecost_release_name: the release cannot be looked at. {said}"]
+
+
+def test_where_helm_has_no_record_only_the_pods_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pods:
+        def get(self, *path: str) -> Any:
+            assert path == ("api", "v1", "namespaces", "finops", "pods")
+            return {"items": [{"spec": {"serviceAccountName": "kubecost-cost-analyzer"}}]}
+
+    found, problems = looked_at(monkeypatch, Pods(), recorded=False, wiring="{}", timeout="10 minutes")
+    accounts = {"service_accounts": ["kubecost-cost-analyzer"], "former_service_accounts": []}
+    assert (found, problems) == ({"release": accounts, "chart": None}, [])
+    # A verification gives no wiring, and nothing is asked for it.
+    assert looked_at(monkeypatch, None, recorded=False) == ({"release": None, "chart": None}, [])
 
 
 # --- a release of somebody else
