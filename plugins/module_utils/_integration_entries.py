@@ -14,6 +14,7 @@ import dataclasses
 import typing as t
 
 from ._identifiers import refuse
+from ._integration_forms import converted
 
 Document = dict[str, t.Any]
 Entry = t.Mapping[str, t.Any]
@@ -125,15 +126,14 @@ def place_of(section: Section, number: int) -> str:
 
 
 def check_others(option: str, others: t.Any, form: str) -> Sections:
-    """The entries of other clouds that a user gives, if they can stand in a document of this form.
+    """The entries of other clouds that a user gives, as they stand in a document of this form.
 
-    No message has a value of them: they hold keys.
+    They may be given in either form, and never in both. No message has a value of them: they hold keys.
 
     :raises AnsibleAWSError: names the place and what to write
     """
-    wanted = [section for section in KINDS[form] if section[0] != "aws"]
-    shape = ", ".join(".".join(section) for section in wanted)
-    write = f"Write lists below {shape}, as the form '{form}' of this generation of Kubecost has them"
+    clouds = list(dict.fromkeys(section[0] for section in KINDS[form] if section[0] != "aws"))
+    write = f"Write lists below {_shape(form)}, as the form '{form}' of this generation of Kubecost has them"
     if others is None:
         return {}
     if not isinstance(others, t.Mapping):
@@ -141,27 +141,32 @@ def check_others(option: str, others: t.Any, form: str) -> Sections:
     for name in others:
         if name == "aws":
             refuse(f"{option}.aws", "...", "is made from the payers of this run", "Leave it out")
-        if name not in {section[0] for section in wanted}:
+        if name not in clouds:
             refuse(option, name, "is not a cloud that this collection knows", write)
     try:
-        found_form = form_of(others)
+        given = form_of(others) or form
     except ValueError as e:
         refuse(option, ", ".join(others), f"cannot be read: {e}", write)
-    if found_form not in (form, None):
-        refuse(option, ", ".join(others), f"has the form '{found_form}', which cannot stand beside ours", write)
-    found = sections(others, found_form)
+    found: Sections = {}
     names: set[str] = set()
-    for section, entries in found.items():
-        if section not in wanted:
+    for section, entries in sections(others, given).items():
+        if section not in KINDS[given]:
+            write = f"Write lists below {_shape(given)}"
             refuse(option, ".".join(section), "is not a section that this collection knows", write)
         for number, entry in enumerate(entries):
             here = f"{option}.{place_of(section, number)}"
-            _check_entry(here, entry, KINDS[form][section], form)
-            name = name_of(section, entry, form)
+            _check_entry(here, entry, KINDS[given][section], given)
+            name = name_of(section, entry, given)
             if name in names:
                 refuse(here, name, "is there twice", "Leave one of the two out")
             names.add(name)
+            there, content = (section, entry) if given == form else converted(section[0], entry, form, here)
+            found.setdefault(there, []).append(content)
     return found
+
+
+def _shape(form: str) -> str:
+    return ", ".join(".".join(section) for section in KINDS[form] if section[0] != "aws")
 
 
 def _check_entry(here: str, entry: Entry, kind: Kind, form: str) -> None:

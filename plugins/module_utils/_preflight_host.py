@@ -148,9 +148,7 @@ def _rights(
     return lacking, notes
 
 
-def _cluster_rights(
-    connection: AwsConnection, params: Params, caller: t.Mapping[str, str], cluster: Cluster
-) -> Found:
+def _cluster_rights(connection: AwsConnection, params: Params, caller: t.Mapping[str, str], cluster: Cluster) -> Found:
     rights = params["cluster_rights"]
     wanted = (rights["document"], rights["parameters"])
     path = rights.get("kubeconfig")

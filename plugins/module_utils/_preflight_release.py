@@ -205,8 +205,8 @@ def choose_chart(
     :param wanted: ``generation``, ``chart_ref``, ``chart_repo_url``, ``chart_version``, ``chart_digest``,
         ``chart_ca_file``; all but the first one may be empty
     :returns: ``local`` (whether it is a file or folder of the controller) and ``version``: of a local chart its own,
-        else the one that is set, else none when a digest of a registry is, else that of the release, else the one that the collection
-        was made for
+        else the one that is set, else none when a digest of a registry is, else that of the release, else the one that
+        the collection was made for
     """
     generation, ref, version = wanted["generation"], wanted.get("chart_ref") or "", wanted.get("chart_version") or ""
     known = GENERATIONS[generation]
@@ -241,7 +241,7 @@ def choose_chart(
 def check_source(ref: str, digest: str, ca_file: str, repo_url: str = "", local: bool = False) -> list[str]:
     """What is wrong with the place that a chart comes from.
 
-    :param digest: of the manifest in a registry, else of the chart's archive. Of one on this machine it is compared here
+    :param digest: of the manifest in a registry, else of the chart's archive. One on this machine is compared here
     :param repo_url: empty where the chart is the vendor's, or comes from elsewhere
     :param local: whether ``ref`` is a chart on this machine
     """
@@ -258,7 +258,9 @@ def check_source(ref: str, digest: str, ca_file: str, repo_url: str = "", local:
         elif actual != digest:
             problems.append(f"{begin} is not that of the archive '{ref}', which is {actual}. Name the archive you mean")
     elif digest and ref and not repo_url and not ref.startswith("oci://"):
-        write = "Write the chart's name and its kubecost_chart_repo_url, or kubecost_chart_ref: oci://<registry>/<chart>"
+        write = (
+            "Write the chart's name and its kubecost_chart_repo_url, or kubecost_chart_ref: oci://<registry>/<chart>"
+        )
         problems.append(f"{begin} cannot be compared with the chart '{ref}'. {write}")
     if ca_file and not os.path.isfile(ca_file):
         write = "Write the path of a file with certificates (PEM) on the controller"

@@ -172,9 +172,9 @@ def reader_problems(
 def partial(limit: str, job: t.Mapping[str, str], whole: bool = False) -> str:
     """Why a run may not see all clusters, as words after "cannot be"; empty when it sees them all.
 
-    A slice has an inventory of its own, and no variable that says so. AWX runs slices in a workflow that has the name of
-    their job template; one that is launched anew stays a slice, and is in no workflow any more. Source: models/jobs.py
-    and models/workflow.py of AWX (``create_unified_job``, ``get_job_kwargs``, ``awx_meta_vars``).
+    A slice has an inventory of its own, and no variable that says so. AWX runs slices in a workflow that has the name
+    of their job template; one that is launched anew stays a slice, and is in no workflow any more. Source:
+    models/jobs.py and models/workflow.py of AWX (``create_unified_job``, ``get_job_kwargs``, ``awx_meta_vars``).
 
     :param job: ``id``, ``launch_type``, ``workflow`` (name of the workflow job) and ``template`` (name of the job
         template) of the job of AWX; an empty id outside of AWX

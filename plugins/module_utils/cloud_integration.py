@@ -39,7 +39,7 @@ def build(entries: t.Any, form: str, others: t.Any = None) -> Document:
         ``bucket`` is Athena's result location (with or without ``s3://``, with or without a prefix); ``role_arn`` is
         the role to take in the payer account, empty or left out when the workload's own role can read there
     :param form: one of ``FORMS``
-    :param others: entries of azure, gcp and alibaba, in this form; with them ``entries`` may be empty
+    :param others: entries of azure, gcp and alibaba, in one of the forms; with them ``entries`` may be empty
     :raises AnsibleAWSError: an entry is incomplete or wrong, or two entries have the same key. No value of ``others``
         is in the message
     """

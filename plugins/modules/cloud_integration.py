@@ -55,7 +55,7 @@ options:
     default: []
   others:
     description:
-      - Entries of other clouds in the form O(form), as JSON. They may hold keys.
+      - Entries of other clouds, as JSON. Those that are not in the form O(form) are rewritten in it. They may hold keys.
       - Give them as one text (filter P(ansible.builtin.to_json#filter)). Of a mapping, Ansible would hide each word in all of its output.
     type: json
   service_account:

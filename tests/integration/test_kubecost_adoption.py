@@ -30,6 +30,7 @@ THEIRS: dict[str, Any] = {
     "cloudCost": {"env": {"HTTPS_PROXY": PROXY}},
     "global": {"clusterId": CLUSTER, "podAnnotations": {"team": "finops"}},
 }
+NOT_WELL = ("refused", "interrupted")
 GIVEN_BACK = "give the release kubecost its own values back"
 
 
@@ -79,6 +80,22 @@ def state_of(place: Installation) -> dict[str, Any]:
     }
 
 
+def helm_waits(place: Installation) -> bool:
+    """Whether Helm has given the release our values, and waits for the pods. Its revision is made an old one."""
+    selector = "owner=helm,status=pending-upgrade"
+    pending = place.core().list_namespaced_secret("kubecost", label_selector=selector).items
+    templates = [
+        each.spec.template.spec for each in client.AppsV1Api(place.kube()).list_namespaced_deployment("kubecost").items
+    ]
+    mounted = {volume.secret.secret_name for spec in templates for volume in spec.volumes or [] if volume.secret}
+    if not pending or "cloud-integration" not in mounted:
+        return False
+    # So old that no run of Helm can be at work any more.
+    long_ago = {"metadata": {"labels": {"createdAt": str(int(time.time()) - 601)}}}
+    place.core().patch_namespaced_secret(pending[0].metadata.name, "kubecost", long_ago)
+    return True
+
+
 class Story:
     """The runs in their order, and what was looked at between them."""
 
@@ -97,11 +114,15 @@ class Story:
         self.left = state_of(place)
         self.again = place.run("teardown")
         self.left_again = state_of(place)
+        self.interrupted = place.run("kubecost", kill_when=lambda: helm_waits(place))
+        self.half = release(place)
+        self.completed = place.run("teardown")
+        self.left_in_the_end = state_of(place)
 
     @property
     def runs(self) -> list[Run]:
         """All that have to end well."""
-        return [value for name, value in vars(self).items() if isinstance(value, Run) and name != "refused"]
+        return [value for name, value in vars(self).items() if isinstance(value, Run) and name not in NOT_WELL]
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +194,16 @@ def test_teardown_gives_the_release_its_own_values_back_and_takes_away_what_is_o
     assert "eks.amazonaws.com/role-arn" not in left["annotations"]
     assert len(left["pods"]) == len(story.found["pods"])
     assert f"kubecost-{CLUSTER}" not in left["roles"]
+
+
+def test_teardown_after_an_adoption_that_was_cut_leaves_nothing_of_ours_in_the_pods(story: Story) -> None:
+    assert story.interrupted.rc < 0
+    assert story.half["status"] == "pending-upgrade"
+    assert GIVEN_BACK in story.completed.changes[CLUSTER]
+    left = story.left_in_the_end
+    assert (left["release"]["status"], left["release"]["values"]) == ("deployed", THEIRS)
+    assert "cloud-integration" not in left["secrets"] | left["mounted"]
+    assert len(left["pods"]) == len(story.found["pods"])
 
 
 def test_a_second_teardown_changes_nothing(story: Story) -> None:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Other clouds, and entries of others in the Secret: they stay, ours come and go beside them, and no value is shown.
 
-Cluster `clouds` has a Secret with an entry for Azure and a key of its own, and is given one for Google. The Secret of
+Cluster `clouds` has a Secret with an entry for Azure and a key of its own, and is given one for Google, in the old
+form. The Secret of
 cluster `clouds2` contradicts ours.
 """
 
@@ -37,12 +38,18 @@ def google(secret: str) -> dict[str, Any]:
     return {"gcp": {"bigQuery": [entry]}}
 
 
+def old_google(secret: str) -> dict[str, Any]:
+    """The same as Kubecost 1 and 2 have it."""
+    key = {"type": "service_account", "private_key": secret}
+    return {"gcp": [{"projectID": "project-1", "billingDataDataset": "billing.export", "key": key}]}
+
+
 @pytest.fixture(scope="module")
 def place(sandbox: Sandbox) -> Installation:
     """Two clusters in which somebody has made a Secret."""
     made = Installation(sandbox, "clouds", number=34, payers=2, clusters=2)
     made.vars[PAYER2] = {**made.vars[PAYER], "billing_data_report_name": "second", "billing_data_database": "second"}
-    made.vars[ONE]["kubecost_other_cloud_integrations"] = google(HUSH[1])
+    made.vars[ONE]["kubecost_other_cloud_integrations"] = old_google(HUSH[1])
     contradiction = {
         "account": made.account(PAYER),
         "bucket": f"s3://kubestrap-athena-{made.account(PAYER)}-us-east-1/kubecost",
@@ -101,9 +108,9 @@ def prepared(run: Run) -> str:
     return run.task(step, ONE).result["diff"]["prepared"]
 
 
-def test_the_wrong_form_and_two_payers_in_one_place_are_refused_before_the_first_write(story: Story) -> None:
+def test_a_broken_entry_and_two_payers_in_one_place_are_refused_before_the_first_write(story: Story) -> None:
     assert story.refused.rc == 2
-    assert "has the form 'legacy', which cannot stand beside ours" in story.refused.report
+    assert "others.azure[0].azureSubscriptionID: '' is missing" in story.refused.report
     assert f"the payers {PAYER}, {PAYER2} of {TWO} have results in the same place" in story.refused.report
     assert "billing_data_results_prefix" in story.refused.report
     assert story.refused.writes == story.refused.kube_writes == []

@@ -58,8 +58,12 @@ class Story:
         self.alone = self.half("payers", limit=PAYER2, without="kubestrap_hand_off_readers_file")
         self.roles_alone = roles(place, PAYER2)
         # A workflow of AWX: what a job has set is an extra variable of the next.
-        artifacts = {"kubestrap_hand_off_readers": self.early_readers}
-        self.payers = self.half("payers", without="kubestrap_hand_off_readers_file", extra_vars=artifacts)
+        known: dict[str, Any] = {
+            "without": "kubestrap_hand_off_readers_file",
+            "extra_vars": {"kubestrap_hand_off_readers": self.early_readers},
+        }
+        self.payers_predicted = self.half("payers", check=True, **known)
+        self.payers = self.half("payers", **known)
         self.billing = yaml.safe_load(self.billing_file.read_text())
 
         # IAM fails at the first cluster of the first batch; what a policy forbids the preflight would see.
@@ -69,8 +73,12 @@ class Story:
         self.stopped = self.half("clusters", extra_vars=batches)
         sandbox.faults()
 
-        artifacts = {"kubestrap_hand_off_billing": self.billing}
-        self.complete = self.half("clusters", without="kubestrap_hand_off_billing_file", extra_vars=artifacts)
+        known = {
+            "without": "kubestrap_hand_off_billing_file",
+            "extra_vars": {"kubestrap_hand_off_billing": self.billing},
+        }
+        self.complete_predicted = self.half("clusters", check=True, **known)
+        self.complete = self.half("clusters", **known)
 
         place.vars[ONE]["kubecost_state"] = "absent"
         place.vars["nowhere"] = {**place.vars[TWO], "kubestrap_eks_cluster_name": "nowhere"}
@@ -223,6 +231,16 @@ def test_with_the_billing_document_the_cluster_half_completes(story: Story) -> N
         assert "Needs" not in run.notes(cluster)
     # An endpoint of STS in another region than the payer's.
     assert place.pods(TWO)
+
+
+def test_check_mode_predicts_how_each_half_goes_on_from_what_is_half_made(story: Story) -> None:
+    """One payer has all but its role, the other one nothing; the clusters have roles, one of them without policy."""
+    for predicted, done in ((story.payers_predicted, story.payers), (story.complete_predicted, story.complete)):
+        assert predicted.ok, predicted.report
+        assert (predicted.writes, predicted.kube_writes) == ([], [])
+        assert predicted.changes == done.changes
+        assert sorted(predicted.changed_steps) == sorted(done.changed_steps)
+        assert len({tuple(changes) for changes in done.changes.values()}) == 2, "both hosts had the same to do"
 
 
 def test_a_refused_host_ends_the_run_or_is_left_out(story: Story) -> None:

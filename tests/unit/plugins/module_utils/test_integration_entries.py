@@ -27,6 +27,7 @@ LEGACY: dict[str, Any] = {
     "gcp": [{"projectID": "project-1", "billingDataDataset": "billing.export", "key": {"private_key": "hush"}}],
     "alibaba": [{"accountID": "42", "clusterRegion": "eu", "serviceKeyName": "n", "serviceKeySecret": "hush"}],
 }
+ALIBABA_KEY = {"authorizerType": "AlibabaAccessKey", "accessKeyID": "n", "accessKeySecret": "hush"}
 ATHENA: dict[str, Any] = {
     "azure": {
         "storage": [
@@ -35,7 +36,7 @@ ATHENA: dict[str, Any] = {
                 "account": "billing",
                 "container": "costs",
                 "path": "",
-                "cloud": "",
+                "cloud": "public",
                 "authorizer": {"authorizerType": "AzureAccessKey", "accessKey": "hush", "account": "billing"},
             }
         ]
@@ -50,9 +51,7 @@ ATHENA: dict[str, Any] = {
             }
         ]
     },
-    "alibaba": {
-        "boa": [{"account": "42", "region": "eu", "authorizer": {"authorizerType": "AlibabaAccessKey", "id": "hush"}}]
-    },
+    "alibaba": {"boa": [{"account": "42", "region": "eu", "authorizer": ALIBABA_KEY}]},
 }
 OTHERS = {"legacy": LEGACY, "athena": ATHENA}
 PAYER = {
@@ -97,8 +96,16 @@ def test_other_clouds_stand_beside_ours_as_they_are(form: str) -> None:
 
 
 @pytest.mark.parametrize(("form", "other"), [("legacy", "athena"), ("athena", "legacy")])
-def test_the_two_forms_are_never_mixed(form: str, other: str) -> None:
-    assert f"has the form '{other}', which cannot stand beside ours" in refused(OTHERS[other], form)
+def test_entries_of_the_other_form_are_rewritten(form: str, other: str) -> None:
+    document = build([PAYER], form, OTHERS[other])
+    assert document == build([PAYER], form, OTHERS[form])
+    assert entries.form_of(document) == form
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_the_two_forms_are_never_mixed(form: str) -> None:
+    both = {"azure": LEGACY["azure"], "gcp": ATHENA["gcp"]}
+    assert "others: 'azure, gcp' cannot be read: it mixes the two forms" in refused(both, form)
     mixed = {"aws": [{"projectID": "1"}], "azure": ATHENA["azure"]}
     with pytest.raises(ValueError, match="mixes the two forms"):
         entries.form_of(mixed)

@@ -102,4 +102,6 @@ def test_a_server_that_does_not_tell_is_a_note() -> None:
 
     problems, (note,) = check(Silent())
     assert problems == []
-    assert note.startswith(f"The rights of {WHO} in the cluster were not checked before the first write. The API server")
+    assert note.startswith(
+        f"The rights of {WHO} in the cluster were not checked before the first write. The API server"
+    )

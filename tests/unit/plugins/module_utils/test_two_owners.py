@@ -157,7 +157,10 @@ def test_a_purge_sees_all_clusters_or_is_refused() -> None:
         ({"id": "7", "launch_type": "manual", "template": "payers"}, ""),
         ({"id": "7", "launch_type": "scheduled", "template": "payers"}, ""),
         ({"id": "7", "launch_type": "workflow", "workflow": "costs", "template": "payers"}, ""),
-        ({"id": "7", "launch_type": "workflow", "workflow": "payers", "template": "payers"}, "in a slice of the AWX job"),
+        (
+            {"id": "7", "launch_type": "workflow", "workflow": "payers", "template": "payers"},
+            "in a slice of the AWX job",
+        ),
         ({"id": "7", "launch_type": "workflow", "workflow": "", "template": "payers"}, "in a job of AWX that may be a"),
         ({"id": "7", "launch_type": "relaunch", "workflow": "", "template": "payers"}, "in a job of AWX that may be a"),
         ({"id": "7"}, "in a job of AWX that may be a slice"),

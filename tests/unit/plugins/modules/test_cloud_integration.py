@@ -51,7 +51,7 @@ def test_nothing_is_wanted_when_it_goes() -> None:
         ({"secret": "a_b"}, "secret: 'a_b'"),
         ({"payers": []}, "entries: '[]' is not a list of payers"),
         ({"others": "{hush"}, "others: '...' is not JSON"),
-        ({"others": json.dumps(OTHERS)}, "has the form 'legacy'"),
+        ({"others": json.dumps({"gcp": {"datasets": [OTHERS]}})}, "others: 'gcp.datasets' is not a section"),
         ({"service_account": {"name": "A", "annotations": {}}}, "service_account.name: 'A'"),
     ],
 )
