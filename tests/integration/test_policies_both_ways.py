@@ -8,42 +8,15 @@ So a right that is missing is seen, and one that nothing needs is seen too.
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from integration.both_ways import DENIED, Statements, code, rights, take, without
 from integration.world import ATHENA_REGION, CLUSTER, PAYER, AwsConnection, World, policies, text, trust
 from sandbox.client import Sandbox
-
-Statements = list[dict[str, Any]]
-DENIED = {"AccessDenied", "AccessDeniedException", "403"}
-
-
-def without(statements: Statements, sid: str, action: str | None = None) -> Statements:
-    """The statements without one, or without one action of it."""
-    left = copy.deepcopy(statements)
-    for statement in left:
-        if statement["Sid"] == sid and action:
-            statement["Action"] = [name for name in statement["Action"] if name != action]
-    return [s for s in left if s["Action"] and (s["Sid"] != sid or action)]
-
-
-def rights(statements: Statements) -> list[tuple[str, str]]:
-    """Each action with the Sid of its statement."""
-    return [(s["Sid"], action) for s in statements for action in s["Action"]]
-
-
-def code(call: Callable[[], Any]) -> str:
-    """The error code of a call, empty when it passes."""
-    try:
-        call()
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return ""
-
 
 # --- billing_data_reader
 
@@ -65,12 +38,6 @@ def own_account(account_id: str) -> Statements:
     """A trust that lets everyone of an account in."""
     principal = {"AWS": f"arn:aws:iam::{account_id}:root"}
     return [{"Sid": "Account", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]
-
-
-def take(connection: AwsConnection, role_arn: str, **options: Any) -> AwsConnection:
-    """A connection as this role."""
-    answer = connection.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="both-ways", **options)
-    return connection.with_credentials(answer["Credentials"])
 
 
 @pytest.fixture(scope="module")
@@ -386,59 +353,6 @@ def test_the_trust_holds_before_the_trusted_role_exists(delivered: World) -> Non
     delivered.set_reader_trust(trust.workload_role_trust(role_arns=[delivered.workload_arn]))
 
 
-# --- irsa_trust
-
-
-@pytest.fixture(scope="module")
-def workload(sandbox: Sandbox) -> World:
-    """The cluster's half, with a real API server."""
-    world = World(sandbox, "trusts")
-    world.make_provider()
-    world.make_service_account()
-    world.make_workload_role(world.irsa())
-    return world
-
-
-@pytest.mark.parametrize(
-    ("subjects", "expected"),
-    [
-        ([], ""),
-        (["system:serviceaccount:trusts:another", "system:serviceaccount:trusts:kubecost"], ""),
-        (["system:serviceaccount:trusts:kube*"], ""),
-        (["system:serviceaccount:trusts:another", "system:serviceaccount:*:kubecost"], ""),
-        (["system:serviceaccount:trusts:another"], "AccessDenied"),
-        (["system:serviceaccount:another:kubecost"], "AccessDenied"),
-        (["system:serviceaccount:trusts:kubecost-*"], "AccessDenied"),
-    ],
-)
-def test_irsa_trust_lets_its_service_accounts_in(workload: World, subjects: list[str], expected: str) -> None:
-    workload.set_workload_trust(workload.irsa(*subjects))
-    assert exchange(workload, workload.token()) == expected
-
-
-def test_irsa_trust_checks_the_audience(workload: World) -> None:
-    own = [trust.subject(workload.namespace, workload.service_account)]
-    provider = {"oidc_provider_arn": workload.provider_arn, "issuer": workload.issuer, "subjects": own}
-    workload.cluster.client("iam").add_client_id_to_open_id_connect_provider(
-        OpenIDConnectProviderArn=workload.provider_arn, ClientID="another.example"
-    )
-    workload.set_workload_trust(trust.irsa_trust(**provider))
-    assert exchange(workload, workload.token(audience="another.example")) == "AccessDenied"
-    workload.set_workload_trust(trust.irsa_trust(**provider, audience="another.example"))
-    assert exchange(workload, workload.token(audience="another.example")) == ""
-    workload.set_workload_trust(trust.irsa_trust(**provider))
-    assert exchange(workload, workload.token()) == ""
-
-
-def exchange(world: World, token: str) -> str:
-    """The error code of taking the role with a token."""
-    return code(
-        lambda: world.cluster.client("sts").assume_role_with_web_identity(
-            RoleArn=world.workload_arn, RoleSessionName="trusts", WebIdentityToken=token
-        )
-    )
-
-
 # --- bucket policies
 
 
@@ -495,8 +409,8 @@ def test_a_bucket_with_the_policy_is_used_over_tls(delivered: World) -> None:
     s3.delete_bucket_policy(Bucket=delivered.results_bucket)
 
 
-def test_every_document_is_tested_here() -> None:
-    """A document that is added shows up here."""
+def test_every_document_is_tested() -> None:
+    """A document that is added shows up here. irsa_trust is test_irsa_trust's."""
     tested = {
         "account_tags", "assume_role", "billing_data_reader", "billing_data_workload", "billing_report_delivery",
         "billing_report_key",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from integration.test_policies_both_ways import DENIED, Statements, code, rights, take, without
+from integration.both_ways import DENIED, Statements, code, rights, take, without
 from integration.world import CLUSTER, CLUSTER_REGION, PAYER, AwsConnection, operator, storage_policies, text
 from sandbox.client import Sandbox
 
