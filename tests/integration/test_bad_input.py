@@ -34,6 +34,7 @@ BAD = {
     if name.startswith("bad_")
 }
 READS = ("get", "list", "watch")
+QUESTIONS = ("selfsubjectreviews", "selfsubjectaccessreviews")
 END = "End the run before the first write"
 
 
@@ -144,7 +145,7 @@ class Run:
         assert self.result.writes == []
         assert not self.result.count(kind="query")
         written = [request for request in self.requests if request["verb"] not in READS]
-        assert {request["objectRef"]["resource"] for request in written} <= {"selfsubjectreviews"}, written
+        assert {request["objectRef"]["resource"] for request in written} <= set(QUESTIONS), written
 
 
 def document(statement: dict[str, Any]) -> str:
@@ -176,8 +177,8 @@ def test_nothing_is_written(runs: dict[str, Run], group: str) -> None:
     run.assert_nothing_written()
     assert set(run.failures) == set(BAD[group]), run.result.report
     asked = [request["objectRef"]["resource"] for request in run.requests]
-    # The good clusters were asked who comes and for the release: so a write would be seen in this log too.
-    assert set(asked) == {"selfsubjectreviews", "secrets"}
+    # The good clusters were asked who comes, what they may, and for the release: so a write would be seen here too.
+    assert {*QUESTIONS, "secrets"} <= set(asked) <= {*QUESTIONS, "secrets", "namespaces", "pods"}
     end = next(task for task in run.result.tasks if task.name.startswith(END))
     assert "Nothing was written. Mend what is said above of " in end.result["msg"]
     assert all(host in end.result["msg"] for host in BAD[group])
