@@ -81,19 +81,23 @@ def state_of(place: Installation) -> dict[str, Any]:
 
 
 def helm_waits(place: Installation) -> bool:
-    """Whether Helm has given the release our values, and waits for the pods. Its revision is made an old one."""
+    """Whether Helm has given the release our values, and waits for the pods."""
     selector = "owner=helm,status=pending-upgrade"
     pending = place.core().list_namespaced_secret("kubecost", label_selector=selector).items
     templates = [
         each.spec.template.spec for each in client.AppsV1Api(place.kube()).list_namespaced_deployment("kubecost").items
     ]
     mounted = {volume.secret.secret_name for spec in templates for volume in spec.volumes or [] if volume.secret}
-    if not pending or "cloud-integration" not in mounted:
-        return False
-    # So old that no run of Helm can be at work any more.
-    long_ago = {"metadata": {"labels": {"createdAt": str(int(time.time()) - 601)}}}
-    place.core().patch_namespaced_secret(pending[0].metadata.name, "kubecost", long_ago)
-    return True
+    return bool(pending) and "cloud-integration" in mounted
+
+
+def make_old(place: Installation) -> None:
+    """Make the newest revision one of so long ago that no run of Helm can be at work any more."""
+    secrets = place.core().list_namespaced_secret("kubecost", label_selector="owner=helm,name=kubecost").items
+    newest = max(secrets, key=lambda secret: int(secret.metadata.labels["version"])).metadata.name
+    long_ago = str(int(time.time()) - 601)
+    labels = {"metadata": {"labels": {"createdAt": long_ago, "modifiedAt": long_ago}}}
+    place.core().patch_namespaced_secret(newest, "kubecost", labels)
 
 
 class Story:
@@ -116,6 +120,7 @@ class Story:
         self.left_again = state_of(place)
         self.interrupted = place.run("kubecost", kill_when=lambda: helm_waits(place))
         self.half = release(place)
+        make_old(place)
         self.completed = place.run("teardown")
         self.left_in_the_end = state_of(place)
 

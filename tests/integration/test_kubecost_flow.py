@@ -119,6 +119,9 @@ def test_check_mode_from_nothing_predicts_what_the_run_then_does(place: Installa
         assert predicted[step] == done[step], step
     assert len(set(predicted) & set(done)) >= 6
     assert place.role_arn() in json.dumps(predicted)
+    for run in (story.predicted, story.first):
+        assert f"{CLUSTER}: values of the release kubecost" in run.stdout
+        assert '+ cloudCost.cloudIntegrationSecret: "cloud-integration"' in run.stdout
 
 
 def test_the_first_run_installs_and_says_what_is_pending(place: Installation, story: Story) -> None:
