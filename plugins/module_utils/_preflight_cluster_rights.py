@@ -40,6 +40,9 @@ class Right:
     @property
     def surely(self) -> bool:
         """Whether every first run needs it."""
+        # A namespace that is there need not be looked at, and is written only while billing data is unknown.
+        if self.resource == "namespaces":
+            return self.verb == "create"
         return self.verb not in _GRANTING and self.resource not in _SELDOM
 
     @property
@@ -99,7 +102,7 @@ def check_cluster_rights(
         )
     doubtful = _listed(right for right in missing if not right.surely)
     if doubtful:
-        notes.append(f"{who} lacks rights in the cluster that the chart may need, depending on its values: {doubtful}.")
+        notes.append(f"{who} lacks rights in the cluster that run or chart may need, as the input is: {doubtful}.")
     return problems, notes
 
 

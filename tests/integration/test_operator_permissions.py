@@ -219,7 +219,6 @@ def test_the_preflight_names_every_right_that_is_missing_and_who_denies_it(opera
     assert said["rbac"].startswith(begin)
     every = "create and delete and get and list and patch and update on secrets and serviceaccounts and configmaps"
     assert every in said["rbac"]
-    assert "get and patch on namespaces default" in said["rbac"]
     assert "clusterroles" not in said["rbac"], "these it has: they are of the whole cluster"
 
 
