@@ -33,6 +33,10 @@ options:
         Takes O(bucket), O(partition), O(role_arns), and may take O(prefixes), O(put_object_acl) and O(account_id).
       - V(object_storage_key), for the policy of the customer key of such a bucket, lets roles use the key through S3.
         Takes O(role_arns), O(region).
+      - V(stackgres_backup_workload), for the role or user of the pods of an SGCluster, keeps its backups. Takes O(bucket), O(partition), O(namespace),
+        O(cluster), and may take O(sharded), O(prefix), O(paths), O(key_arn), O(region), O(walg_version) and O(versioned).
+      - V(stackgres_restore_reader), for the same, reads the backups of another SGCluster. Takes O(bucket), O(partition), O(namespace), O(cluster), and may
+        take O(sharded), O(prefix), O(paths) and O(key_arn).
       - V(tls_only), for the policy of any bucket, refuses calls without TLS. Takes O(bucket), O(partition).
       - V(irsa_trust) is the trust of a role that ServiceAccounts take. Takes O(oidc_provider_arn), O(issuer), O(subjects), and may take O(audience).
       - V(workload_role_trust) is the trust of a role that other roles take. Takes O(role_arns).
@@ -196,6 +200,25 @@ options:
     description: Whether the workload gets a role that its ServiceAccounts take (V(irsa)), or a user with an access key (V(access_key)).
     type: str
     choices: [irsa, access_key]
+  namespace:
+    description: Namespace of the SGCluster whose backups they are.
+    type: str
+  cluster:
+    description: Name of the SGCluster (or SGShardedCluster) whose backups they are.
+    type: str
+  sharded:
+    description: Whether it is an SGShardedCluster, whose shards have folders of their own.
+    type: bool
+  paths:
+    description: The paths of its backups, where they are not the operator's own.
+    type: list
+    elements: str
+  walg_version:
+    description: The WAL-G in its images. From 3.0.7 on it asks for the bucket's versioning. An unknown one is not told, and works without.
+    type: str
+  versioned:
+    description: Whether the bucket keeps versions. WAL-G 3.0.8 and later then delete versions, too.
+    type: bool
   user_name:
     description: Name of the user, with O(identity_method=access_key).
     type: str
@@ -234,6 +257,12 @@ EXAMPLES = r"""
     msg: >-
       {{ lookup('kubestrap.aws.iam_document', 'object_storage_workload', partition='aws', bucket='acme-thanos', prefix='prod-eu') }}
 
+- name: Show what the role of an SGCluster's pods may do
+  ansible.builtin.debug:
+    msg: >-
+      {{ lookup('kubestrap.aws.iam_document', 'stackgres_backup_workload', partition='aws', bucket='acme-backups', namespace='databases',
+                cluster='orders', walg_version='3.0.8', versioned=true) }}
+
 - name: Show what whoever runs the cluster's half of the playbook kubecost has to be allowed
   ansible.builtin.debug:
     msg: >-
@@ -263,10 +292,18 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_storage_policies import OPERATOR_STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
+from ansible_collections.kubestrap.aws.plugins.module_utils.stackgres_policies import STACKGRES_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.storage_policies import STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.trust import TRUSTS
 
-DOCUMENTS = {**POLICIES, **STORAGE_POLICIES, **OPERATOR_POLICIES, **OPERATOR_STORAGE_POLICIES, **TRUSTS}
+DOCUMENTS = {
+    **POLICIES,
+    **STORAGE_POLICIES,
+    **STACKGRES_POLICIES,
+    **OPERATOR_POLICIES,
+    **OPERATOR_STORAGE_POLICIES,
+    **TRUSTS,
+}
 
 
 class LookupModule(LookupBase):
