@@ -51,6 +51,8 @@ options:
       - V(object_storage_workload_operator), for whoever gives a workload the identity with which it opens a bucket, and proves it. Takes
         O(partition), O(account_id), O(identity_method), and may take O(region), O(cluster_name), O(issuer), O(role_name), O(user_name),
         O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
+      - V(cost_allocation_tags_operator), for whoever runs the role C(kubestrap.aws.cost_allocation_tags). Takes O(partition), O(account_id), and
+        may take O(backfill), O(operator_arn) and O(extent).
     type: list
     elements: str
     required: true
@@ -185,6 +187,9 @@ options:
   delete_data:
     description: Whether a teardown may delete the delivered reports, or the objects of the bucket, too.
     type: bool
+  backfill:
+    description: Whether a backfill of cost allocation tags may be asked for (C(cost_allocation_tags_backfill_from)).
+    type: bool
   kms_key_alias:
     description:
       - Alias of the KMS key that the role makes for the bucket (C(workload_storage_kms_key_alias)). Without it no key can be made. A key that is
@@ -289,6 +294,7 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_cost_tag_policies import OPERATOR_COST_TAG_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_storage_policies import OPERATOR_STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
@@ -302,6 +308,7 @@ DOCUMENTS = {
     **STACKGRES_POLICIES,
     **OPERATOR_POLICIES,
     **OPERATOR_STORAGE_POLICIES,
+    **OPERATOR_COST_TAG_POLICIES,
     **TRUSTS,
 }
 

@@ -22,6 +22,7 @@ from ._connection import AwsConnection
 from ._errors import error_code, error_handler
 from ._identifiers import refuse
 from ._plan import gather
+from .tag_scheme import check_key
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -39,7 +40,6 @@ STATUSES = {ACTIVE: "Active", INACTIVE: "Inactive"}
 BATCH = 20
 _LIST_BATCH = 100
 _PAGE = 1000
-_MAX_LENGTH = 128
 _REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1"}
 _LINKED = "Linked account"
 
@@ -82,13 +82,7 @@ def service_region(connection: AwsConnection) -> str:
 def check_tag_keys(option: str, keys: t.Sequence[str]) -> None:
     """Refuse what is no tag key, and what is there twice."""
     for key in keys:
-        if not key.strip():
-            refuse(option, key, "is empty", "Write the key of a tag, for example kubernetes_namespace")
-        if re.match("resource_?tags[_/]", key, re.IGNORECASE):
-            write = "Write the key as it is on the resource, for example kubernetes_namespace"
-            refuse(option, key, "is a column of the report, not the key of a tag", write)
-        if len(key) > _MAX_LENGTH:
-            refuse(option, key, f"has {len(key)} characters", f"The key of a tag has at most {_MAX_LENGTH}")
+        check_key(option, key)
         if list(keys).count(key) > 1:
             refuse(option, key, "is there more than once", "Write each key once")
 

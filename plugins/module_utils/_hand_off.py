@@ -52,7 +52,9 @@ _READER_NEEDED = ("account_id", "partition", "role_arn", "payers")
 READER_KEYS = (*_READER_NEEDED, "leaving")
 
 _NAME = re.compile(r"[\w.:@+-]+")  # of a host of an inventory
-_ROLE_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/[\w+=,.@/-]+", re.ASCII)
+_ROLE_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):(?P<kind>role|user)/[\w+=,.@/-]+", re.ASCII
+)
 _NO_NAME = re.compile(r"[\s{}'\"`$]")
 _STATEMENT_KEYS = ("Sid", "Effect", "Action", "Resource", "Condition")
 _READING = re.compile(
@@ -140,7 +142,7 @@ def _billing_entry(option: str, entry: t.Any, again: str) -> Entry:
     partition = check_region(f"{option}.region", entry["region"])
     if partition != entry["partition"]:
         refuse(f"{option}.partition", entry["partition"], f"is not that of the region {entry['region']}", again)
-    _check_role(f"{option}.reader_role_arn", entry["reader_role_arn"], entry, again)
+    _check_role(f"{option}.reader_role_arn", entry["reader_role_arn"], entry, again, ("role",))
     if not isinstance(entry["delivered"], bool):
         refuse(f"{option}.delivered", _short(entry["delivered"]), "is neither true nor false", again)
     integration = entry["cloud_integration"]
@@ -168,9 +170,10 @@ def _reader_entry(option: str, entry: t.Any, again: str) -> Entry:
     return entry
 
 
-def _check_role(option: str, arn: t.Any, entry: Entry, again: str) -> None:
+def _check_role(option: str, arn: t.Any, entry: Entry, again: str, kinds: tuple[str, ...] = ("role", "user")) -> None:
+    """A workload may have a user with an access key in place of a role."""
     match = _ROLE_ARN.fullmatch(arn) if isinstance(arn, str) else None
-    if not match:
+    if not match or match["kind"] not in kinds:
         refuse(option, _short(arn), "is not the whole ARN of one role", again)
     for key in ("account_id", "partition"):
         if match[key] != entry[key]:

@@ -60,6 +60,7 @@ _S3: dict[str, tuple[str, ...]] = {
 # Services whose operations are called as their actions are; the client's name in boto3 -> prefix of the actions.
 _PREFIXES = {
     "athena": "athena",
+    "ce": "ce",
     "cloudformation": "cloudformation",
     "cur": "cur",
     "eks": "eks",

@@ -24,6 +24,17 @@ from ._iam_principal import (
 )
 from ._identifiers import refuse
 
+# Suboptions of a module's option that asks for a user whose access key a workload has.
+USER_ARGUMENTS: dict[str, t.Any] = {
+    "user_name": {"type": "str", "required": True},
+    "path": {"type": "str"},
+    "permissions_boundary": {"type": "str"},
+    "inline_policies": {"type": "dict"},
+    "tags": {"type": "dict"},
+    "max_age": {"type": "int"},
+    "settle_hours": {"type": "int", "default": 24},
+}
+
 # Ten years, and one: more is a typing error.
 _MOST_DAYS, _MOST_HOURS = 3650, 24 * 365
 
@@ -85,6 +96,14 @@ class Settings:
         if not 0 <= self.settle_hours <= _MOST_HOURS:
             refuse("settle_hours", self.settle_hours, "is not allowed", f"Write 0 to {_MOST_HOURS} hours, such as 24")
         self._check_inline_policies()
+
+    @classmethod
+    def of(cls, user: t.Mapping[str, t.Any], ownership_tags: dict[str, str] | None) -> Settings:
+        """What a task asks for by ``USER_ARGUMENTS``; tags are texts, of which YAML may have made numbers."""
+        given = {name: value for name, value in user.items() if name != "user_name"}
+        if given["tags"] is not None:
+            given["tags"] = {str(key): str(value) for key, value in given["tags"].items()}
+        return cls(**given, ownership_tags=ownership_tags)
 
     def _check_inline_policies(self) -> None:
         documents = self.documents

@@ -136,6 +136,11 @@ def plan_absent(state: t.Mapping[str, t.Any], wanted: Wanted) -> ObjectsPlan:
 # --- the Secret
 
 
+def made_in(secret: Object) -> tuple[str, ...]:
+    """Names of the entries that we made, as our annotation says."""
+    return tuple(_mark_of(secret)[0] or ())
+
+
 def _mark_of(secret: Object) -> tuple[list[str] | None, bool]:
     """Names of the entries that we made (``None``: nothing tells), and whether we made the key."""
     text = (secret["metadata"].get("annotations") or {}).get(MARK)

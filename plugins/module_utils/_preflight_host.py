@@ -11,6 +11,7 @@ is found: the rights and the room for a first run matter only where much is stil
 from __future__ import annotations
 
 import base64
+import datetime
 import tempfile
 import typing as t
 
@@ -26,6 +27,8 @@ from ._preflight_names import check_account, check_name
 from ._preflight_quota import check_roles
 from ._preflight_release import look_at_release
 from ._preflight_rights import DOCUMENTS, check_rights
+from ._preflight_tags import WantedTags
+from ._preflight_tags import look as look_at_tags
 
 Params = t.Mapping[str, t.Any]
 Found = tuple[list[str], list[str]]  # problems and notes
@@ -45,7 +48,8 @@ def look(connection: AwsConnection, params: Params, check_mode: bool = False) ->
     ]
     problems += misnamed
     notes: list[str] = []
-    found: dict[str, t.Any] = dict.fromkeys(("cluster", "helm", "billing_data", "release", "chart", "quotas"))
+    parts = ("cluster", "helm", "billing_data", "release", "chart", "quotas", "cost_allocation_tags")
+    found: dict[str, t.Any] = dict.fromkeys(parts)
     if params["helm_binary"]:
         found["helm"], missing = check_helm("kubestrap_helm_binary", params["helm_binary"])
         problems += missing
@@ -71,6 +75,13 @@ def look(connection: AwsConnection, params: Params, check_mode: bool = False) ->
         wanted = Wanted(region=connection.region, check_quotas=params["quotas"], **params["billing_data"])
         found["billing_data"], wrong = look_at_billing(connection, caller["account"], wanted)
         problems += wrong
+    if seen["usable"] and params["cost_allocation_tags"]:
+        tags = {name: tuple(v) if isinstance(v, list) else v for name, v in params["cost_allocation_tags"].items()}
+        now = datetime.datetime.now(datetime.UTC)
+        found["cost_allocation_tags"], wrong = look_at_tags(connection, WantedTags(**tags), now)
+        problems += wrong
+        # Where a key is to be set, there is something to be made.
+        first = first or bool((found["cost_allocation_tags"] or {}).get("changes"))
     if not problems:
         if first and params["rights"]:
             lacking, unseen = _may(_rights(connection, params, caller, seen["buckets"], found["cluster"]), check_mode)

@@ -24,6 +24,7 @@ _CHECKS: dict[str, t.Callable[[str, str], None]] = {
     "workgroup": check_workgroup_name,
     "glue": check_glue_name,
     "iam_role": functools.partial(check_principal_name, "role"),
+    "iam_user": functools.partial(check_principal_name, "user"),
     "iam_path": check_path,
     **{kind: functools.partial(check_kubernetes_name, kind=kind) for kind in RULES},
 }

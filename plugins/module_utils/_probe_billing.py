@@ -23,6 +23,14 @@ except ImportError:
 
 
 @dataclasses.dataclass(frozen=True)
+class Table:
+    """What a table has: names of its columns, lower case, and of its partition columns."""
+
+    columns: frozenset[str]
+    partitions: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Athena:
     """Where the billing data is queried.
 
@@ -46,12 +54,10 @@ class Athena:
         return f"{self.database}.{self.table}"
 
 
-def table_link(
-    reader: AwsConnection, athena: Athena, role_arn: str, patience: Patience
-) -> tuple[Link, list[str] | None]:
+def table_link(reader: AwsConnection, athena: Athena, role_arn: str, patience: Patience) -> tuple[Link, Table | None]:
     """The role sees the table, and the table has the columns (GetTable, one call).
 
-    :returns: link, names of the partition columns (``None`` when the table cannot be seen)
+    :returns: link, the table (``None`` when it cannot be seen)
     """
     glue = reader.client("glue", athena.region)
     try:
@@ -75,9 +81,11 @@ def table_link(
         return call_refused("table", f"The table {athena.name} cannot be read", e, role_arn), None
     except BotoCoreError as e:
         return call_refused("table", f"The table {athena.name} cannot be read", e, role_arn), None
-    partitions = [column["Name"].lower() for column in table.get("PartitionKeys", [])]
-    columns = {column["Name"].lower() for column in table.get("StorageDescriptor", {}).get("Columns", [])}
-    missing = [name for name in athena.required_columns if name not in columns.union(partitions)]
+    seen = Table(
+        frozenset(column["Name"].lower() for column in table.get("StorageDescriptor", {}).get("Columns", [])),
+        tuple(column["Name"].lower() for column in table.get("PartitionKeys", [])),
+    )
+    missing = [name for name in athena.required_columns if name not in seen.columns.union(seen.partitions)]
     if missing:
         return failed(
             "table",
@@ -85,22 +93,26 @@ def table_link(
             f"missing: {', '.join(missing)}",
             "Run the payer's half again, which takes up the report's columns; line_item_resource_id is there only when "
             "the report was made with resource ids",
-        ), partitions
-    return ok("table", f"The table {athena.name} has the {len(athena.required_columns)} columns needed"), partitions
+        ), seen
+    return ok("table", f"The table {athena.name} has the {len(athena.required_columns)} columns needed"), seen
 
 
 def probe_sql(athena: Athena, partitions: t.Sequence[str], today: datetime.date) -> str:
     """The one query: a row with all needed columns, from this month's or the last month's partition."""
     columns = ", ".join(f'"{name}"' for name in athena.required_columns) or "*"
-    months = [(today.year, today.month), _month_before(today)]
-    if {"year", "month"} <= set(partitions):  # legacy reports: strings, not zero-padded
-        where = " OR ".join(f"(\"year\" = '{year}' AND \"month\" = '{month}')" for year, month in months)
-    elif "billing_period" in partitions:  # data exports
-        where = " OR ".join(f"\"billing_period\" = '{year}-{month:02}'" for year, month in months)
-    else:
-        where = ""
+    where = months_condition(partitions, today)
     condition = f" WHERE {where}" if where else ""
     return f'SELECT {columns} FROM "{athena.database}"."{athena.table}"{condition} LIMIT 1'
+
+
+def months_condition(partitions: t.Sequence[str], today: datetime.date) -> str:
+    """The partitions of this month and the last one; empty where the table has none by month."""
+    months = [(today.year, today.month), _month_before(today)]
+    if {"year", "month"} <= set(partitions):  # legacy reports: strings, not zero-padded
+        return " OR ".join(f"(\"year\" = '{year}' AND \"month\" = '{month}')" for year, month in months)
+    if "billing_period" in partitions:  # data exports
+        return " OR ".join(f"\"billing_period\" = '{year}-{month:02}'" for year, month in months)
+    return ""
 
 
 def _month_before(day: datetime.date) -> tuple[int, int]:

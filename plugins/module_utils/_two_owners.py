@@ -26,7 +26,8 @@ def readers_of(
     """The clusters that read one payer.
 
     :param payer: its inventory name
-    :param account_id: its account. A cluster of the same account reads with its own role: the trust does not need it
+    :param account_id: its account. A cluster of the same account reads with its own role: the trust does not need it. A
+        user with an access key takes the reader's role all the same
     :param run: inventory name -> entry of each cluster of this run; an empty one says nothing
     :param known: the same from a readers document
     :param named: ARNs, and patterns of them, that the payer's own variables name. A role that a pattern means is in no
@@ -37,7 +38,11 @@ def readers_of(
     entries = {**known, **{name: entry for name, entry in run.items() if entry}}
     reading = {name: entry for name, entry in entries.items() if payer in entry["payers"]}
     staying = {name: entry for name, entry in reading.items() if not entry.get("leaving")}
-    roles = {entry["role_arn"] for entry in staying.values() if entry["account_id"] != account_id}
+    roles = {
+        entry["role_arn"]
+        for entry in staying.values()
+        if entry["account_id"] != account_id or ":user/" in entry["role_arn"]
+    }
     leaving = {entry["role_arn"] for entry in reading.values() if entry.get("leaving")}
     # A role that another cluster still uses does not leave.
     leaving -= {entry["role_arn"] for entry in entries.values() if not entry.get("leaving")}

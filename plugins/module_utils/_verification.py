@@ -27,6 +27,7 @@ ASPECTS = {
     "payer_role": "works",
     "table": "works",
     "query": "works",
+    "tags": "works",
     # Of object storage.
     "access_key": "works",
     "list": "works",

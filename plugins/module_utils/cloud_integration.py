@@ -18,6 +18,8 @@ import typing as t
 
 from ._identifiers import check_account_id, refuse
 from ._integration_entries import FORMS, assembled, check_others
+from ._integration_keys import LEGACY_ID, LEGACY_SECRET, key_authorizer
+from ._key_pair import KeyPair
 from ._regions import check_region
 from ._s3_names import check_bucket_name
 
@@ -32,7 +34,7 @@ _SCHEME = "s3://"
 _ROLE_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/\S+")
 
 
-def build(entries: t.Any, form: str, others: t.Any = None) -> Document:
+def build(entries: t.Any, form: str, others: t.Any = None, pair: KeyPair | None = None) -> Document:
     """The document for these payers, and for other clouds.
 
     :param entries: one mapping per payer with the keys ``KNOWN_KEYS``. ``account_id`` holds report, Athena and Glue;
@@ -40,6 +42,7 @@ def build(entries: t.Any, form: str, others: t.Any = None) -> Document:
         the role to take in the payer account, empty or left out when the workload's own role can read there
     :param form: one of ``FORMS``
     :param others: entries of azure, gcp and alibaba, in one of the forms; with them ``entries`` may be empty
+    :param pair: the access key that the workload uses in place of its ServiceAccount's identity
     :raises AnsibleAWSError: an entry is incomplete or wrong, or two entries have the same key. No value of ``others``
         is in the message
     """
@@ -51,7 +54,7 @@ def build(entries: t.Any, form: str, others: t.Any = None) -> Document:
     checked = [_checked(f"entries[{number}]", entry) for number, entry in enumerate(entries)]
     _refuse_collisions(checked)
     if form == "athena":
-        ours = {("aws", "athena"): [_athena_entry(entry) for entry in checked]}
+        ours = {("aws", "athena"): [_athena_entry(entry, pair) for entry in checked]}
         return assembled({**ours, **theirs}, form)
     for number, entry in enumerate(checked):
         if entry["cur_version"] != "1.0":
@@ -61,7 +64,7 @@ def build(entries: t.Any, form: str, others: t.Any = None) -> Document:
                 "cannot be read by Kubecost 1 and 2, for which the legacy form is",
                 "Write '1.0' and use a legacy Cost and Usage Report",
             )
-    return assembled({("aws",): [_legacy_entry(entry) for entry in checked], **theirs}, form)
+    return assembled({("aws",): [_legacy_entry(entry, pair) for entry in checked], **theirs}, form)
 
 
 def key(entry: t.Mapping[str, t.Any]) -> str:
@@ -162,8 +165,9 @@ def _refuse_collisions(entries: list[dict[str, t.Any]]) -> None:
             )
 
 
-def _legacy_entry(entry: dict[str, t.Any]) -> Document:
+def _legacy_entry(entry: dict[str, t.Any], pair: KeyPair | None) -> Document:
     return {
+        **({LEGACY_ID: pair.access_key, LEGACY_SECRET: pair.secret_key} if pair else {}),
         "athenaBucketName": entry["bucket"],
         "athenaRegion": entry["region"],
         "athenaDatabase": entry["database"],
@@ -175,9 +179,9 @@ def _legacy_entry(entry: dict[str, t.Any]) -> Document:
     }
 
 
-def _athena_entry(entry: dict[str, t.Any]) -> Document:
-    # The SDK's default chain: the identity that the ServiceAccount gives the pod.
-    authorizer: Document = {"authorizerType": "AWSServiceAccount"}
+def _athena_entry(entry: dict[str, t.Any], pair: KeyPair | None) -> Document:
+    # Without a key the SDK's default chain: the identity that the ServiceAccount gives the pod.
+    authorizer: Document = key_authorizer(pair) if pair else {"authorizerType": "AWSServiceAccount"}
     if entry["role_arn"]:
         authorizer = {"authorizerType": "AWSAssumeRole", "roleARN": entry["role_arn"], "authorizer": authorizer}
     return {

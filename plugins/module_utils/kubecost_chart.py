@@ -15,6 +15,7 @@ import typing as t
 
 from ansible.module_utils.common.dict_transformations import dict_merge
 
+from . import _kubecost_labels as labels
 from . import _kubecost_storage as storage
 from ._identifiers import refuse
 from ._kubecost_names import Values, aggregator_method, cut, full_name, value_at
@@ -148,7 +149,10 @@ GENERATIONS: dict[str, Generation] = {
             "awsstore": _REMOVE,
             "finops-agent": "Write finopsagent",
         },
-        ignored={f"{_PRODUCT_CONFIGS}.{name}": ONE_SOURCE for name in _ATHENA_KEYS},
+        ignored={
+            **{f"{_PRODUCT_CONFIGS}.{name}": ONE_SOURCE for name in _ATHENA_KEYS},
+            **{f"{labels.PLACE}.{labels.value_key(name)}": labels.SCHEME_ONLY for name in labels.CONCEPTS},
+        },
         account_values=("cloudCost.serviceAccountName",),
     ),
 }

@@ -17,6 +17,7 @@ import typing as t
 
 from ansible.module_utils.common.dict_transformations import dict_merge
 
+from . import _kubecost_labels as labels
 from . import _kubecost_storage_values as storage
 from ._identifiers import refuse
 from ._kubernetes_names import check_kubernetes_name
@@ -41,7 +42,7 @@ REQUIRED_KEYS = ("generation", "release", "cluster_id")
 # Of the first two at least one is needed.
 OPTIONAL_KEYS = (
     "cloud_integration_secret", "object_store", "service_account", "finops_agent_service_account", "cluster_name",
-    "checksum", "adopted", "image_registry", "user_values",
+    "checksum", "adopted", "image_registry", "label_mapping", "user_values",
 )  # fmt: skip
 KNOWN_KEYS = REQUIRED_KEYS + OPTIONAL_KEYS
 _ACCOUNT_KEYS = ("create", "name", "annotations")
@@ -60,6 +61,7 @@ def build(wiring: t.Any) -> dict[str, t.Any]:
     _refuse_unusable(generation, user, bool(wiring.get("cloud_integration_secret")))
     account = _account(wiring, user)
     ours = dict_merge(_ours(str(wiring["generation"]), wiring, account), _images(generation, wiring))
+    ours = dict_merge(ours, labels.values("label_mapping", wiring.get("label_mapping"), str(wiring["generation"])))
     unless_given: dict[str, t.Any] = {}
     if wiring.get("object_store"):
         stored = storage.wired(

@@ -41,6 +41,7 @@ LABEL_PREFIX = "kubernetes_label_"
 _SCHEME = (*GROUPS["guide"], *GROUPS["newer"])
 _LIKE_A_LABEL = re.compile(r"kubernetes[^0-9a-z]*labels?[^0-9a-z]+(?P<name>.+)", re.IGNORECASE)
 _ALIKE = 0.9
+_MAX_LENGTH = 128
 
 
 def keys(
@@ -64,6 +65,20 @@ def keys(
     if labels:
         listed += sorted(key for key in seen if key.startswith(LABEL_PREFIX) and key != LABEL_PREFIX)
     return list(dict.fromkeys([*listed, *more]))
+
+
+def check_key(option: str, key: t.Any) -> None:
+    """Refuse what is not the key of a tag.
+
+    :raises AnsibleAWSError: names the option, the value and what to write
+    """
+    write = "Write the key as it is on the resource, for example kubernetes_namespace"
+    if not isinstance(key, str) or not key.strip():
+        refuse(option, key, "is not the key of a tag" if str(key or "").strip() else "is empty", write)
+    if re.match("resource_?tags[_/]", key, re.IGNORECASE):
+        refuse(option, key, "is a column of the report, not the key of a tag", write)
+    if len(key) > _MAX_LENGTH:
+        refuse(option, key, f"has {len(key)} characters", f"The key of a tag has at most {_MAX_LENGTH}")
 
 
 def column(key: str) -> str:

@@ -68,9 +68,9 @@ def irsa_trust(
 
 
 def workload_role_trust(*, role_arns: list[str]) -> list[Statement]:
-    """Let roles (of the cluster accounts) take the role (of the payer account).
+    """Let roles (of the cluster accounts) take the role (of the payer account), or users with an access key.
 
-    One statement for each role, with a Sid of its own. The principal is the role's account, narrowed by
+    One statement for each of them, with a Sid of its own. The principal is the role's account, narrowed by
     ``aws:PrincipalArn``: a role as principal must exist when the trust is written, and is replaced by an opaque id when
     it is deleted. ``*`` in the name of a role is allowed: one statement for a fleet of clusters keeps the trust short.
     """
@@ -79,10 +79,10 @@ def workload_role_trust(*, role_arns: list[str]) -> list[Statement]:
     statements = []
     for arn in sorted(set(role_arns)):
         parts = str(arn).split(":", 5)
-        if len(parts) != 6 or parts[0] != "arn" or parts[2] != "iam" or not parts[5].startswith("role/"):
+        if len(parts) != 6 or parts[0] != "arn" or parts[2] != "iam" or not parts[5].startswith(("role/", "user/")):
             write = "Write the whole ARN, for example arn:aws:iam::222222222222:role/kubecost"
-            refuse("role_arns", arn, "is not the ARN of an IAM role", write)
-        partition, account_id, role = parts[1], parts[4], parts[5].removeprefix("role/")
+            refuse("role_arns", arn, "is not the ARN of an IAM role, nor of a user", write)
+        partition, account_id, role = parts[1], parts[4], parts[5].partition("/")[2]
         check_account_id("role_arns", account_id)
         statements.append(
             {

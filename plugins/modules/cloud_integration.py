@@ -91,8 +91,16 @@ attributes:
       - Entries and fields that differ are shown by name. No value is shown.
 extends_documentation_fragment:
   - kubestrap.aws.attributes
+  - kubestrap.aws.attributes.action_group
+  - kubestrap.aws.account
+  - kubestrap.aws.access_key_user
   - kubestrap.aws.kubernetes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
 notes:
+  - With O(user) each entry of O(payers) has the user's access key, in the place that O(form) has for it, in place of the ServiceAccount's identity. The key
+    is made when it can be written down, told nowhere, and replaced as M(kubestrap.aws.iam_user_access_key) does.
   - In the cluster it takes the verbs C(get), C(create), C(patch) and C(delete) on C(secrets) and C(serviceaccounts), C(get) and C(create) on
     C(namespaces). Without C(get) on C(namespaces) the namespace has to be there.
   - A Secret that this module made has the label C(app.kubernetes.io/managed-by=kubestrap.aws). Which entries it made is in the Secret's annotation
@@ -127,6 +135,32 @@ EXAMPLES = r"""
         eks.amazonaws.com/role-arn: arn:aws:iam::222222222222:role/kubecost
   register: integration
 
+- name: Tell Kubecost by an access key of a user that may take the payer's role
+  kubestrap.aws.cloud_integration:
+    host: "{{ cluster.endpoint }}"
+    ca_cert: "{{ ca_file }}"
+    api_key: "{{ lookup('kubestrap.aws.eks_token', 'demo', region='eu-west-1', profile='cluster') }}"
+    profile: cluster
+    region: eu-west-1
+    namespace: kubecost
+    secret: billing-by-key
+    payers:
+      - account_id: "111111111111"
+        bucket: acme-billing-results/kubecost
+        region: us-east-1
+        database: billing
+        table: kubecost
+        workgroup: kubecost
+        role_arn: arn:aws:iam::111111111111:role/kubecost-cur-access
+    user:
+      user_name: kubecost-billing
+      inline_policies:
+        billing-data: >-
+          {{ lookup('kubestrap.aws.iam_document', 'assume_role', role_arns=['arn:aws:iam::111111111111:role/kubecost-cur-access']) }}
+      max_age: 90
+    ownership_tags: {managed-by: example}
+  register: by_key
+
 - name: Take away what was made
   kubestrap.aws.cloud_integration:
     host: "{{ cluster.endpoint }}"
@@ -152,6 +186,26 @@ checksum:
   returned: O(state=present)
   type: str
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+access_key_id:
+  description: Id of the key that the workload has after the task; V(null) in check mode when it would be a new one.
+  returned: with O(user) and O(state=present)
+  type: str
+  sample: AKIAIOSFODNN7EXAMPLE
+new_key:
+  description: Whether the key was made by this task.
+  returned: with O(user) and O(state=present)
+  type: bool
+  sample: false
+rotation:
+  description: What becomes of the user's keys, as M(kubestrap.aws.iam_user_access_key) returns it.
+  returned: with O(user) and O(state=present)
+  type: dict
+  sample: {state: current, next: "", not_before: null}
+user_arn:
+  description: ARN of the user, in check mode too.
+  returned: with O(user) and O(state=present)
+  type: str
+  sample: arn:aws:iam::222222222222:user/kubecost-billing
 kept:
   description: Why something stays that was to go.
   returned: O(state=absent)
@@ -161,25 +215,23 @@ kept:
 """
 
 import json
+from datetime import UTC, datetime
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils import _integration_task
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import USER_ARGUMENTS, Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
-from ansible_collections.kubestrap.aws.plugins.module_utils._integration_objects import (
-    Wanted,
-    plan,
-    plan_absent,
-    read,
-)
+from ansible_collections.kubestrap.aws.plugins.module_utils._integration_objects import Wanted
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
     KUBERNETES_ARGUMENTS,
     KUBERNETES_RULES,
     kube_for,
+    kube_of,
 )
-from ansible_collections.kubestrap.aws.plugins.module_utils._kube_objects import ACCOUNT_ARGUMENTS, account_of, apply
+from ansible_collections.kubestrap.aws.plugins.module_utils._kube_objects import ACCOUNT_ARGUMENTS, account_of
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
-from ansible_collections.kubestrap.aws.plugins.module_utils.cloud_integration import build
+from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
 
 ARGUMENTS = dict(
     state=dict(type="str", choices=["present", "absent"], default="present"),
@@ -190,62 +242,84 @@ ARGUMENTS = dict(
     form=dict(type="str", choices=["legacy", "athena"], default="athena"),
     payers=dict(type="list", elements="dict", default=[]),
     others=dict(type="json", no_log=True),
+    user=dict(type="dict", options=USER_ARGUMENTS),
     service_account=dict(type="dict", options=ACCOUNT_ARGUMENTS),
+    **KubestrapAWSModule.ACCOUNT_ARGUMENT_SPEC,
+    **KubestrapAWSModule.OWNERSHIP_ARGUMENT_SPEC,
 )
 
 
-def wanted_of(params):
-    """The objects that the task asks for.
+def task_of(params):
+    """What the task asks for.
 
     :raises AnsibleAWSError: names the option that is wrong
     """
     check_kubernetes_name("namespace", params["namespace"], "namespace")
     check_kubernetes_name("secret", params["secret"], "secret")
     account = params["service_account"] and account_of("service_account", params["service_account"])
-    document = {}
-    if params["state"] == "present":
+    present, user, others = params["state"] == "present", params["user"], {}
+    if present:
         try:
             others = json.loads(params["others"] or "{}")
         except ValueError:
             refuse("others", "...", "is not JSON", "Give it as one text, by the filter to_json")
-        document = build(params["payers"], params["form"], others)
-    return Wanted(
-        namespace=params["namespace"],
-        secret=params["secret"],
-        key=params["key"],
-        form=params["form"],
-        document=document,
-        account=account,
+    task = _integration_task.Task(
+        wanted=Wanted(
+            namespace=params["namespace"],
+            secret=params["secret"],
+            key=params["key"],
+            form=params["form"],
+            account=account,
+        ),
+        payers=params["payers"] if present else None,
+        others=others,
+        user=user["user_name"] if user else "",
+        settings=Settings.of(user, params["ownership_tags"]) if user else Settings(),
     )
+    task.check()
+    return task
 
 
-def run(params, check_mode):
+def run(module, kube, task):
     """What the module returns."""
-    wanted = wanted_of(params)
-    kube = kube_for(params)
-    present = params["state"] == "present"
-    planned = (plan if present else plan_absent)(read(kube, wanted), wanted)
-    if not check_mode:
-        apply(kube, planned.changes)
-    result = {
-        "changed": bool(planned.changes),
-        "changes": [change.summary for change in planned.changes],
-        **({"checksum": planned.checksum} if present else {"kept": list(planned.kept)}),
-    }
+    now = datetime.now(UTC)
+
+    def connection():
+        return module.connection
+
+    present = task.payers is not None
+    state = _integration_task.read(kube, connection, task)
+    if present:
+        planned = _integration_task.plan(state, task, arn_of(module, task, state["user"]), now)
+    else:
+        planned = _integration_task.plan_absent(state, task)
+    answers = []
+    if not module.check_mode:
+        planned, answers = _integration_task.apply(kube, connection, task, planned)
+    result = {"changed": bool(planned.changes), "changes": planned.changes}
     if planned.changes:
-        result["diff"] = {"prepared": "".join(f"{line}\n" for line in planned.lines)}
-    return result
+        result["diff"] = planned.diff
+    if not present:
+        return {**result, "kept": list(planned.objects.kept)}
+    told = _integration_task.told(planned, answers, now)
+    return {**result, "checksum": planned.objects.checksum, **told}
+
+
+def arn_of(module, task, user):
+    """ARN of the user, computed while it does not exist; empty when there is to be none."""
+    if user or not task.user:
+        return (user or {}).get("arn", "")
+    place = module.connection.partition, module.account_id, task.settings.path or "/"
+    return principal_arn("user", *place, task.user)
 
 
 def main():
-    module = AnsibleModule(
-        argument_spec=ARGUMENTS,
-        supports_check_mode=True,
-        **KUBERNETES_RULES,
-    )
+    module = KubestrapAWSModule(argument_spec=ARGUMENTS, **KUBERNETES_RULES)
+    task = module.guard(lambda: task_of(module.params))
     try:
-        result = run(module.params, module.check_mode)
-    except (AnsibleAWSError, KubeError) as e:
+        kube = kube_of(module) if task.user else kube_for(module.params)
+        result = module.guard(lambda: run(module, kube, task))
+    except KubeError as e:
         module.fail_json(msg=str(e))
     module.exit_json(**result)
 

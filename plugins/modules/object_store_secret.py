@@ -76,44 +76,6 @@ options:
     description:
       - Region of the bucket, when you know it. The YAML must not say otherwise.
     type: str
-  user:
-    description:
-      - An IAM user whose access key the workload has. Only with this option there is a connection to AWS.
-      - A user that was not made with O(ownership_tags) is refused, since others may use its keys.
-    type: dict
-    suboptions:
-      user_name:
-        description:
-          - Name of the user, unique in its account.
-        type: str
-        required: true
-      path:
-        description:
-          - Path of the user, with a slash at both ends. A user without it is created in V(/).
-        type: str
-      permissions_boundary:
-        description:
-          - ARN of the managed policy that bounds what the user may do. An empty string removes the boundary.
-        type: str
-      inline_policies:
-        description:
-          - Inline policies, name to document, such as the document C(object_storage_workload) of the lookup P(kubestrap.aws.iam_document#lookup). The user
-            has these and no others. IAM allows 2048 characters for all of them together.
-        type: dict
-      tags:
-        description:
-          - Tags of the user. Others are removed.
-        type: dict
-      max_age:
-        description:
-          - Days after which the key is replaced. Without it a key is kept for ever.
-          - V(0) replaces it now; it is meant for one run, such as after a key was leaked.
-        type: int
-      settle_hours:
-        description:
-          - How many hours nothing may have used a key that was replaced before it is made inactive, and again before it is deleted.
-        type: int
-        default: 24
   key_pair:
     description:
       - A key pair that you have.
@@ -236,11 +198,6 @@ options:
           - For the role that O(service_accounts[].annotations) name.
         type: str
         default: service_accounts.annotations
-  ownership_tags:
-    description:
-      - Tags that are given to O(user) only when the task creates it. One that existed before never gets them, and is refused.
-      - With O(state=absent) only a user that carries them is deleted. Another one is kept, and RV(kept) says so.
-    type: dict
 attributes:
   diff_mode:
     details:
@@ -250,6 +207,7 @@ extends_documentation_fragment:
   - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
   - kubestrap.aws.account
+  - kubestrap.aws.access_key_user
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -417,7 +375,7 @@ from datetime import UTC, datetime
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _store_secret
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import USER_ARGUMENTS, Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._key_pair import KeyPair
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
@@ -440,15 +398,6 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._module import Kubes
 from ansible_collections.kubestrap.aws.plugins.module_utils._store_secret_objects import Existing, Wanted
 from ansible_collections.kubestrap.aws.plugins.module_utils._store_secret_text import PAIR_KEYS, Source
 
-USER = dict(
-    user_name=dict(type="str", required=True),
-    path=dict(type="str"),
-    permissions_boundary=dict(type="str"),
-    inline_policies=dict(type="dict"),
-    tags=dict(type="dict"),
-    max_age=dict(type="int"),
-    settle_hours=dict(type="int", default=24),
-)
 KEY_PAIR = dict(
     access_key=dict(type="str", required=True, no_log=False),  # an id; messages name it
     secret_key=dict(type="str", required=True, no_log=True),
@@ -482,7 +431,7 @@ ARGUMENTS = dict(
     config=dict(type="dict"),
     content=dict(type="str", no_log=True),
     bucket_region=dict(type="str"),
-    user=dict(type="dict", options=USER),
+    user=dict(type="dict", options=USER_ARGUMENTS),
     key_pair=dict(type="dict", options=KEY_PAIR, no_log=False),
     existing_secret=dict(type="dict", options=EXISTING_SECRET, no_log=False),
     service_accounts=dict(type="list", elements="dict", options=ACCOUNT_ARGUMENTS, default=[]),
@@ -540,14 +489,6 @@ def wanted_of(params):
     )
 
 
-def settings_of(params):
-    """What is wanted of the user; tags are texts, of which YAML may have made numbers."""
-    user = {name: value for name, value in params["user"].items() if name != "user_name"}
-    if user["tags"] is not None:
-        user["tags"] = {str(key): str(value) for key, value in user["tags"].items()}
-    return Settings(**user, ownership_tags=params["ownership_tags"])
-
-
 def task_of(params):
     """What the task asks for.
 
@@ -566,7 +507,7 @@ def task_of(params):
         source=source if present else None,
         pair=KeyPair(**params["key_pair"]) if params["key_pair"] and present else None,
         user=params["user"]["user_name"] if params["user"] else "",
-        settings=settings_of(params) if params["user"] else Settings(),
+        settings=Settings.of(params["user"], params["ownership_tags"]) if params["user"] else Settings(),
     )
     task.check()
     return task

@@ -59,7 +59,7 @@ options:
         description: Whose rules it has to follow.
         type: str
         required: true
-        choices: [report, report_prefix, iam_role, iam_path, workgroup, glue, namespace, helm release, secret, serviceaccount]
+        choices: [report, report_prefix, iam_role, iam_user, iam_path, workgroup, glue, namespace, helm release, secret, serviceaccount]
   cluster_name:
     description:
       - EKS cluster that must exist, have an issuer, and accept these credentials. Without it no cluster is looked at.
@@ -213,6 +213,36 @@ options:
             pods run with are looked at, and nothing is refused.
         type: bool
         default: true
+  cost_allocation_tags:
+    description:
+      - Look at the cost allocation tags that the role C(cost_allocation_tags) is to set. A member account of an organization is a problem, which names the
+        account that pays.
+      - While one is to be set, O(rights) are looked up.
+    type: dict
+    suboptions:
+      groups:
+        description: Groups of keys, see the filter P(kubestrap.aws.cost_allocation_tag_keys#filter).
+        type: list
+        elements: str
+        required: true
+      labels:
+        description: Whether the keys of labels are meant, of those that billing has seen.
+        type: bool
+        default: true
+      keys:
+        description: Further keys, the user's own.
+        type: list
+        elements: str
+        default: []
+      state:
+        description: What they are to be.
+        type: str
+        choices: [active, inactive]
+        default: active
+      backfill_from:
+        description: First day of the month from which a backfill is wanted.
+        type: str
+        default: ''
   namespace:
     description:
       - Namespace of the workload. While it has no Secret of this collection, O(rights) and O(cluster_rights) are looked up.
@@ -229,7 +259,12 @@ options:
         description: Name of the policy that is enough, of P(kubestrap.aws.iam_document#lookup).
         type: str
         required: true
-        choices: [kubecost_cluster_operator, kubecost_payer_operator, object_storage_workload_operator, workload_storage_operator]
+        choices:
+          - cost_allocation_tags_operator
+          - kubecost_cluster_operator
+          - kubecost_payer_operator
+          - object_storage_workload_operator
+          - workload_storage_operator
       parameters:
         description: What the policy takes besides partition and account, which are those of the credentials.
         type: dict
@@ -432,6 +467,32 @@ preflight:
           description: How many of the roles in O(names) do not exist. It is looked up where fewer than 100 are left, and is 0 otherwise.
           type: int
           sample: 0
+    cost_allocation_tags:
+      description: The tags; V(null) without O(cost_allocation_tags), or when they cannot be read.
+      type: dict
+      contains:
+        wanted_keys:
+          description: All keys that are meant.
+          type: list
+          elements: str
+          sample: [kubernetes_cluster, kubernetes_namespace]
+        known_keys:
+          description: Those of them that billing has seen, and all that were named by the user.
+          type: list
+          elements: str
+          sample: [kubernetes_namespace]
+        tags:
+          description: Those that billing has seen, as M(kubestrap.aws.ce_cost_allocation_tag_info) returns them.
+          type: list
+          elements: dict
+        resource:
+          description: As M(kubestrap.aws.ce_cost_allocation_tag) returns it for C(known_keys).
+          type: dict
+        changes:
+          description: What a run would do.
+          type: list
+          elements: str
+          sample: [activate the cost allocation tag kubernetes_namespace]
     problems:
       description: What has to be corrected, one sentence each. The module fails when there are any.
       type: list
@@ -465,6 +526,14 @@ BILLING_DATA = dict(
     reader_role_arns=dict(type="list", elements="str", default=[]),
     trust_size_limit=dict(type="int", default=2048),
     ownership_tags=dict(type="dict", default={}),
+)
+COST_ALLOCATION_TAGS = dict(
+    groups=dict(type="list", elements="str", required=True),
+    labels=dict(type="bool", default=True),
+    # Keys of tags are no secrets, whatever their name.
+    keys=dict(type="list", elements="str", default=[], no_log=False),
+    state=dict(type="str", choices=["active", "inactive"], default="active"),
+    backfill_from=dict(type="str", default=""),
 )
 
 
@@ -514,6 +583,7 @@ def main():
                     recorded=dict(type="bool", default=True),
                 ),
             ),
+            cost_allocation_tags=dict(type="dict", options=COST_ALLOCATION_TAGS),
             namespace=dict(type="str"),
             rights=dict(
                 type="dict",

@@ -37,9 +37,13 @@ options:
     default: sts.amazonaws.com
   role_arn:
     description:
-      - The role that the ServiceAccount takes.
+      - The role that the ServiceAccount takes. Either this or O(key_entry) is needed.
     type: str
-    required: true
+  key_entry:
+    description:
+      - The entry, as C(account/bucket), in the cloud integration of O(secret) whose access key the workload uses in place of its ServiceAccount's identity.
+        The chain then begins with that key (link V(access_key)), and neither ServiceAccount nor pods are looked at.
+    type: str
   assume_role_arn:
     description:
       - The role, of the payer account, that the workload then goes on to. Leave it out where O(role_arn) itself reads the data.
@@ -83,6 +87,28 @@ options:
           - Whether to run the query. It reads one row of this month or the last one.
         type: bool
         default: true
+  cost_allocation_tags:
+    description:
+      - Tags by which costs of resources outside the cluster are to be assigned. The query then looks for what a resource with one of them costs, in this month
+        and the last one (link V(tags)). Without such a cost the link is pending, and names why.
+    type: dict
+    suboptions:
+      keys:
+        description:
+          - Keys of tags, as they are on resources. Those by which Kubecost recognises resources of EKS are passed over.
+        type: list
+        elements: str
+        required: true
+      active:
+        description:
+          - The active ones, each with the time since when. Leave it out when nobody has looked.
+        type: dict
+      pending:
+        description:
+          - Those that billing has not seen on any resource.
+        type: list
+        elements: str
+        default: []
   delivered:
     description:
       - Whether AWS has delivered the report. With V(false) a query without rows, or a table that does not exist, is pending, not failed.
@@ -168,6 +194,20 @@ EXAMPLES = r"""
       output_location: s3://acme-billing-results/kubecost
   register: access
 
+- name: Prove that the access key in Kubecost's cloud integration still reaches the payer's role
+  kubestrap.aws.workload_identity_probe:
+    host: "{{ cluster.endpoint }}"
+    ca_cert: "{{ ca_file }}"
+    api_key: "{{ lookup('kubestrap.aws.eks_token', 'demo', region='eu-west-1', profile='cluster') }}"
+    region: eu-west-1
+    namespace: kubecost
+    service_account: kubecost
+    key_entry: 111111111111/s3://acme-billing-results/kubecost
+    secret: {name: cloud-integration}
+    assume_role_arn: arn:aws:iam::111111111111:role/kubecost-cur-access
+    fail_on: never
+  register: by_key
+
 - name: Prove that a role can be taken, and show what is wrong without failing
   kubestrap.aws.workload_identity_probe:
     host: "{{ cluster.endpoint }}"
@@ -230,7 +270,7 @@ proof:
       contains:
         link:
           description:
-            - V(service_account), V(token), V(trust), V(role), V(payer_role), V(table), V(query), V(secret), V(pods) or V(release).
+            - V(service_account), V(token), V(trust), V(role), V(access_key), V(payer_role), V(table), V(query), V(tags), V(secret), V(pods) or V(release).
           type: str
           returned: always
           sample: role
@@ -272,6 +312,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._module import Kubes
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe import Claim, check_claim, prove
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe_billing import Athena
 from ansible_collections.kubestrap.aws.plugins.module_utils._probe_links import PROOF_ARGUMENTS, fails, message
+from ansible_collections.kubestrap.aws.plugins.module_utils._probe_tags import Tags
 
 ATHENA = dict(
     region=dict(type="str"),
@@ -288,21 +329,35 @@ SECRET = dict(
     expected=dict(type="raw"),
     compare=dict(type="str", choices=["document", "entries"], default="document"),
 )
+TAGS = dict(
+    # Keys of tags are no secrets, whatever their name.
+    keys=dict(type="list", elements="str", required=True, no_log=False),
+    active=dict(type="dict"),
+    pending=dict(type="list", elements="str", default=[]),
+)
 ARGUMENTS = dict(
     **KUBERNETES_ARGUMENTS,
     **PROOF_ARGUMENTS,
     namespace=dict(type="str", required=True),
     service_account=dict(type="str", required=True),
     audience=dict(type="str", default="sts.amazonaws.com"),
-    role_arn=dict(type="str", required=True),
+    role_arn=dict(type="str"),
+    key_entry=dict(type="str", no_log=False),
     assume_role_arn=dict(type="str"),
     athena=dict(type="dict", options=ATHENA),
+    cost_allocation_tags=dict(type="dict", options=TAGS),
     delivered=dict(type="bool", default=True),
     secret=dict(type="dict", options=SECRET, no_log=False),
     pods=dict(type="dict", options=dict(label_selectors=dict(type="list", elements="str", default=[]))),
     helm_release=dict(type="str"),
 )
 
+RULES = dict(
+    required_together=KUBERNETES_RULES["required_together"],
+    required_one_of=[*KUBERNETES_RULES["required_one_of"], ("role_arn", "key_entry")],
+    mutually_exclusive=[*KUBERNETES_RULES["mutually_exclusive"], ("role_arn", "key_entry"), ("key_entry", "pods")],
+    required_by={**KUBERNETES_RULES["required_by"], "key_entry": ("secret",)},
+)
 
 # Of a legacy Cost and Usage Report.
 COLUMNS = (*KUBECOST_REQUIRED_COLUMNS, *(key["name"] for key in PARTITION_KEYS))
@@ -310,12 +365,13 @@ COLUMNS = (*KUBECOST_REQUIRED_COLUMNS, *(key["name"] for key in PARTITION_KEYS))
 
 def claim_of(params):
     """What the task's options ask to be proved."""
-    athena = params["athena"]
+    athena, tags = params["athena"], params["cost_allocation_tags"]
     return Claim(
         namespace=params["namespace"],
         service_account=params["service_account"],
         audience=params["audience"],
         role_arn=params["role_arn"],
+        key_entry=params["key_entry"],
         assume_role_arn=params["assume_role_arn"],
         athena=athena
         and Athena(
@@ -328,6 +384,7 @@ def claim_of(params):
             delivered=params["delivered"],
         ),
         query=bool(athena and athena["query"]),
+        tags=tags and Tags(tuple(tags["keys"]), tags["active"], tuple(tags["pending"])),
         secret=params["secret"],
         label_selectors=None if params["pods"] is None else tuple(params["pods"]["label_selectors"]),
         helm_release=params["helm_release"],
@@ -339,7 +396,7 @@ def claim_of(params):
 def main():
     module = KubestrapAWSModule(
         argument_spec=ARGUMENTS,
-        **KUBERNETES_RULES,
+        **RULES,
     )
     params = module.params
 

@@ -29,6 +29,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils import _preflight_ri
 from ansible_collections.kubestrap.aws.plugins.module_utils import (  # noqa: E402
     kubecost_chart,
     kubecost_values,
+    operator_cost_tag_policies,
     operator_policies,
     operator_rbac,
     operator_storage_policies,
@@ -51,6 +52,7 @@ __all__ = [
     "operator_policies",
     "operator_rbac",
     "operator_storage_policies",
+    "operator_cost_tag_policies",
     "policies",
     "preflight_rights",
     "schema",
@@ -78,6 +80,15 @@ def operator(sandbox: Sandbox, account_id: str, region: str) -> AwsConnection:
     keys = root.assume_role(RoleArn=role_arn, RoleSessionName="integration")["Credentials"]
     connection = AwsConnection(region, state["endpoint_url"], {"verify": state["ca_bundle"]})
     return connection.with_credentials(keys)
+
+
+def give_operator(sandbox: Sandbox, account_id: str, statements: list[dict[str, Any]]) -> None:
+    """Let the operator of an account do this and nothing else; set by its root, whom no policy binds."""
+    state = sandbox.state
+    keys = {"aws_access_key_id": account_id, "aws_secret_access_key": "test"}
+    where = {"endpoint_url": state["endpoint_url"], "verify": state["ca_bundle"]}
+    iam = boto3.client("iam", ATHENA_REGION, **where, **keys)
+    iam.put_role_policy(RoleName="operator", PolicyName="everything", PolicyDocument=text(statements))
 
 
 def text(statements: list[dict[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.kubestrap.aws.plugins.module_utils import (
+    operator_cost_tag_policies,
     operator_policies,
     operator_rbac,
     operator_storage_policies,
@@ -35,8 +36,9 @@ def shown(document: str) -> dict[str, str]:
 
 def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
     functions = {**operator_policies.OPERATOR_POLICIES, **operator_storage_policies.OPERATOR_STORAGE_POLICIES}
+    functions |= operator_cost_tag_policies.OPERATOR_COST_TAG_POLICIES
     documents = ("kubecost_payer_operator", "kubecost_cluster_operator")
-    documents += ("workload_storage_operator", "object_storage_workload_operator")
+    documents += ("workload_storage_operator", "object_storage_workload_operator", "cost_allocation_tags_operator")
     assert set(documents) == set(functions)
     for document, block in zip(documents, blocks("json"), strict=True):
         assert json.loads(block) == policies.document(functions[document](**shown(document)))

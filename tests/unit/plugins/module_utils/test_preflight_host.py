@@ -32,6 +32,7 @@ DEFAULTS = {
     "helm_binary": None,
     "billing_data": None,
     "release": None,
+    "cost_allocation_tags": None,
     "namespace": None,
     "rights": None,
     "cluster_rights": None,
@@ -137,6 +138,7 @@ def test_only_what_is_named_is_looked_at(world: World) -> None:
         "release": None,
         "chart": None,
         "quotas": None,
+        "cost_allocation_tags": None,
         "problems": [],
         "notes": [],
     }

@@ -23,6 +23,7 @@ NAMES = {
     "workgroup": ("kubecost", "kube cost", "is not the name of an Athena workgroup"),
     "glue": ("athenacurcfn_kubecost", "Kubecost", "has capitals"),
     "iam_role": ("kubecost-cur-access", "x" * 65, "has 65 characters"),
+    "iam_user": ("kubecost-billing", "x" * 65, "has 65 characters"),
     "iam_path": ("/kubestrap/", "kubestrap", "is not a path of IAM"),
     "namespace": ("kubecost", "Kubecost", "it has upper-case letters"),
     "helm release": ("kubecost", "x" * 54, "it has 54 characters"),

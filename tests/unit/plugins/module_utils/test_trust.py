@@ -112,6 +112,13 @@ def test_roles_of_a_path_and_of_another_partition() -> None:
     assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": arn}}
 
 
+def test_a_user_with_an_access_key() -> None:
+    arn = "arn:aws:iam::222222222222:user/finops/kubecost"
+    (statement,) = trust.workload_role_trust(role_arns=[arn])
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::222222222222:root"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": arn}}
+
+
 def test_a_fleet_by_wildcard_is_one_statement() -> None:
     arn = "arn:aws:iam::222222222222:role/kubecost-*"
     (statement,) = trust.workload_role_trust(role_arns=[arn])
@@ -133,7 +140,7 @@ def test_eight_clusters_fit_into_the_default_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "arn", ["kubecost", "arn:aws:iam::222222222222:user/kubecost", "arn:aws:iam::*:role/kubecost", "*"]
+    "arn", ["kubecost", "arn:aws:iam::222222222222:group/kubecost", "arn:aws:iam::*:role/kubecost", "*"]
 )
 def test_workload_role_trust_refuses(arn: str) -> None:
     with pytest.raises(AnsibleAWSError, match=r"^role_arns: "):

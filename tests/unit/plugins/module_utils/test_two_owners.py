@@ -62,6 +62,12 @@ def test_a_cluster_of_the_payers_own_account_needs_no_trust() -> None:
     assert found["clusters"] == ["a"]
 
 
+def test_a_user_of_the_payers_own_account_takes_the_role() -> None:
+    user = f"arn:aws:iam::{PAYER}:user/kubecost"
+    found = readers_of("main", PAYER, {"a": reader("a", account_id=PAYER, role_arn=user)}, {})
+    assert found["role_arns"] == [user]
+
+
 def test_billing_comes_from_the_run_then_from_the_document() -> None:
     run = {"main": {"account_id": "1", "changes": ["x"]}, "failed": {}}
     known = {"main": {"account_id": "old"}, "second": {"account_id": "2"}}

@@ -28,20 +28,25 @@ def params(**changes: Any) -> dict[str, Any]:
     return {**given, "namespace": "kubecost", "payers": [PAYER], **changes}
 
 
+def document(**changes: Any) -> dict[str, Any]:
+    """The document that the options ask for."""
+    return dict(module.task_of(params(**changes)).objects(None).document)
+
+
 def test_payers_and_other_clouds_are_one_document() -> None:
-    wanted = module.wanted_of(params(form="legacy", others=json.dumps(OTHERS)))
-    assert wanted.document["alibaba"] == OTHERS["alibaba"]
-    assert wanted.document["aws"][0]["projectID"] == "111111111111"
+    made = document(form="legacy", others=json.dumps(OTHERS))
+    assert made["alibaba"] == OTHERS["alibaba"]
+    assert made["aws"][0]["projectID"] == "111111111111"
 
 
 def test_annotations_are_texts() -> None:
     account = {"name": "kubecost", "created_by": "kubestrap", "annotations": {"a": True}, "release": None}
-    assert module.wanted_of(params(service_account=account)).account.annotations == {"a": "True"}
+    assert module.task_of(params(service_account=account)).wanted.account.annotations == {"a": "True"}
 
 
 def test_nothing_is_wanted_when_it_goes() -> None:
-    wanted = module.wanted_of(params(state="absent", payers=[]))
-    assert (wanted.document, wanted.account) == ({}, None)
+    task = module.task_of(params(state="absent", payers=[]))
+    assert (task.payers, task.wanted.account) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def test_nothing_is_wanted_when_it_goes() -> None:
 )
 def test_wrong_input_is_refused_without_a_secret(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(exceptions.AnsibleAWSError) as error:
-        module.wanted_of(params(**changes))
+        module.task_of(params(**changes))
     assert text in str(error.value)
     assert "hush" not in str(error.value)
 

@@ -19,7 +19,7 @@ from ansible_collections.kubestrap.aws.plugins.modules import object_store_secre
 
 HUSH = "hush-hush-hush"
 PAIR = {"access_key": "AKIA0", "secret_key": HUSH, "session_token": None}
-OWNED = {name: option.get("default") for name, option in module.USER.items()} | {"user_name": "thanos"}
+OWNED = {name: option.get("default") for name, option in module.USER_ARGUMENTS.items()} | {"user_name": "thanos"}
 EXISTING = {name: option.get("default") for name, option in module.EXISTING_SECRET.items()} | {"name": "theirs"}
 ACCOUNT = {"name": "store", "created_by": "chart", "annotations": {"a": 1}, "release": None}
 
