@@ -20,8 +20,9 @@ from ._kms_key import PENDING_DELETION, Key
 from ._ownership import creation_tags, is_foreign, keep_foreign, kept_tags
 from ._plan import Change, Plan
 from ._statements import Statement, check_statements, merge
+from ._storage_sharing import Sharing, key_statements, sharing
 from ._tags import plan_tags
-from .storage_policies import ALIAS_TAG
+from .storage_policies import ALIAS_TAG, KEY_SID
 
 # KMS' quota "Key policy document size", in bytes.
 _POLICY_SIZE = 32768
@@ -32,12 +33,17 @@ class Settings:
     """The settings of a task; ``None`` means: leave it as it is.
 
     :ivar enable_key_rotation: ``False`` leaves the rotation as it is
+    :ivar region: of the key; needed with ``shared_with``
     """
 
     description: str | None = None
     enable_key_rotation: bool = True
     policy_statements: t.Sequence[Statement] | None = None
     absent_policy_sids: t.Sequence[str] | None = None
+    shared_with: t.Sequence[str] | None = None
+    absent_shared_with: t.Sequence[str] | None = None
+    purge_shared_with: bool = False
+    region: str = ""
     tags: dict[str, str] | None = None
     purge_tags: bool = True
     ownership_tags: dict[str, str] | None = None
@@ -55,8 +61,15 @@ class Settings:
         if self.description is not None and len(self.description) > 8192:
             refuse("description", self.description, f"has {len(self.description)} characters", "Write at most 8192")
         check_statements("policy_statements", self.policy_statements)
+        if self.sharing:
+            self.sharing.check()
         if not 7 <= pending_window_in_days <= 30:
             refuse("pending_window_in_days", pending_window_in_days, "is not allowed", "Write 7 to 30 days")
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """What is said of those who use the key, if anything is."""
+        return sharing(self.shared_with, self.absent_shared_with, self.purge_shared_with)
 
 
 def account_statement(partition: str, account_id: str) -> Statement:
@@ -204,14 +217,20 @@ def _refuse_unusable(current: Key, settings: Settings) -> None:
 
 def _policy(alias: str, current: dict[str, t.Any], settings: Settings) -> dict[str, t.Any]:
     """The policy after the merge; the current one itself when nothing differs."""
-    merged = merge(current, settings.policy_statements, settings.absent_policy_sids)
+    wanted, gone = list(settings.policy_statements or ()), list(settings.absent_policy_sids or ())
+    if settings.sharing:
+        wanted += key_statements(current, settings.sharing, region=settings.region)
+        gone.append(KEY_SID)
+    merged = merge(current, wanted, gone)
     if merged is None:
         write = "Leave at least one statement, such as the account's own"
         refuse("absent_policy_sids", alias, "would be a key without a policy", write)
     size = policies.size(merged)
     if merged is not current and size > _POLICY_SIZE:
         problem = f"would get a policy of {size} characters; KMS allows {_POLICY_SIZE}"
-        refuse("policy_statements", alias, problem, "Write fewer or shorter statements")
+        write = "Write one role with * in its name for many, or remove those that are gone (absent_shared_with)"
+        option = "shared_with" if settings.shared_with else "policy_statements"
+        refuse(option, alias, problem, write if settings.shared_with else "Write fewer or shorter statements")
     return merged
 
 

@@ -22,6 +22,8 @@ from ._s3_bucket_settings import Settings
 from ._s3_lifecycle import merge_rules, rule_of
 from ._s3_object_lock import configuration, wanted_lock
 from ._statements import merge, says_already
+from ._storage_sharing import bucket_statements
+from .storage_policies import SHARED
 
 TLS_ONLY_SID = "DenyInsecureTransport"
 
@@ -238,7 +240,8 @@ class _Planner:
             return
         # A principal that was created a moment ago is not known everywhere at once.
         not_yet = ("MalformedPolicy: Invalid principal",)
-        self.call("set the policy", "put_bucket_policy", not_yet, Policy=json.dumps(policy))
+        compact = json.dumps(policy, separators=(",", ":"))  # the limit of its size may count spaces
+        self.call("set the policy", "put_bucket_policy", not_yet, Policy=compact)
 
     def plan_lifecycle(self) -> None:
         current = self.current["lifecycle_rules"]
@@ -324,13 +327,18 @@ def _policy(bucket: BucketId, current: dict[str, t.Any] | None, settings: Settin
         own = {**tls, "Sid": TLS_ONLY_SID}
         if not says_already(current, own):
             wanted.append(own)
-    merged = merge(current, wanted, settings.absent_policy_sids)
+    gone = list(settings.absent_policy_sids or ())
+    if settings.sharing:
+        place = {"bucket": bucket.name, "partition": bucket.partition, "account_id": bucket.account_id}
+        wanted += bucket_statements(current, settings.sharing, **place)
+        gone.append(f"{SHARED}*")
+    merged = merge(current, wanted, gone)
     size = policies.size(merged) if merged else 0
     if merged is not current and size > policies.BUCKET_POLICY_SIZE:
-        refuse(
-            "policy_statements",
-            bucket.name,
-            f"would get a policy of {size} characters; S3 allows {policies.BUCKET_POLICY_SIZE}",
-            "Write fewer or shorter statements, or remove others of that bucket with absent_policy_sids",
-        )
+        problem = f"would get a policy of {size} characters; S3 allows {policies.BUCKET_POLICY_SIZE}"
+        if settings.shared_with:
+            fewer = "Write one role with * in its name for many, or remove those that are gone (absent_shared_with)"
+            refuse("shared_with", bucket.name, problem, fewer)
+        write = "Write fewer or shorter statements, or remove others of that bucket with absent_policy_sids"
+        refuse("policy_statements", bucket.name, problem, write)
     return merged

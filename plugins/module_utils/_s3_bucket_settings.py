@@ -14,6 +14,7 @@ from ._s3_lifecycle import check_rules
 from ._s3_names import check_bucket_name
 from ._s3_object_lock import check_object_lock
 from ._statements import Statement, check_statements
+from ._storage_sharing import Sharing, sharing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Settings:
     object_lock: t.Mapping[str, t.Any] | None = None
     policy_statements: t.Sequence[Statement] | None = None
     absent_policy_sids: t.Sequence[str] | None = None
+    shared_with: t.Sequence[t.Mapping[str, t.Any]] | None = None
+    absent_shared_with: t.Sequence[str] | None = None
+    purge_shared_with: bool = False
     lifecycle_rules: t.Sequence[t.Mapping[str, t.Any]] | None = None
     absent_lifecycle_rule_ids: t.Sequence[str] | None = None
     purge_lifecycle_rules: bool = False
@@ -42,6 +46,8 @@ class Settings:
         """
         check_bucket_name("name", name)
         check_statements("policy_statements", self.policy_statements)
+        if self.sharing:
+            self.sharing.check()
         check_rules(self.lifecycle_rules)
         check_object_lock(self.object_lock, self.versioning)
         ids = {rule["id"] for rule in self.lifecycle_rules or []}
@@ -53,6 +59,11 @@ class Settings:
         if key and self.encryption["sse_algorithm"] == "AES256":
             write = "Set encryption.sse_algorithm to aws:kms, or leave the key out"
             refuse("encryption.kms_master_key_id", key, "cannot be used with AES256", write)
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """What is said of those who share the bucket, if anything is."""
+        return sharing(self.shared_with, self.absent_shared_with, self.purge_shared_with)
 
     @property
     def of_a_guest(self) -> Settings:
@@ -78,7 +89,7 @@ class Settings:
             "encryption": self.encryption,
             "versioning": self.versioning,
             "object_lock": self.object_lock is not None,
-            "policy": self.tls_only or self.policy_statements or self.absent_policy_sids,
+            "policy": self.tls_only or self.policy_statements or self.absent_policy_sids or self.sharing,
             "lifecycle": self.lifecycle_rules is not None or bool(self.absent_lifecycle_rule_ids),
             "tags": self.tags is not None,
         }

@@ -9,16 +9,19 @@ Thanos, Kubecost's federated storage and other stores that read, write and delet
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import typing as t
 
 from ._identifiers import check_account_id, refuse
 from .policies import Statement, _allow, _bucket, _check_arn, _check_bucket, _need, _objects, _use_key, check_key
+from .trust import principals, texts
 
 # A key's own id is known once it is made. By this tag, which says its alias, it is found before, and named in policies.
 ALIAS_TAG = "kubestrap.aws/alias"
 # By it a later run finds our statements in a bucket's policy, and takes out those that nobody asks for any more.
-_SHARED = "KubestrapShared"
+SHARED = "KubestrapShared"
+KEY_SID = "ObjectStorageUsesKey"
 _BUCKET = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
 _OBJECTS = [
     "s3:GetObject",
@@ -75,11 +78,25 @@ def object_storage_key(*, role_arns: list[str], region: str) -> list[Statement]:
     via = [f"s3.{region}.amazonaws.com"]
     if region.startswith("cn-"):
         via.append(f"s3.{region}.amazonaws.com.cn")
-    statement = _allow("ObjectStorageUsesKey", _KEY, "*")
+    statement = _allow(KEY_SID, _KEY, "*")
     return [_admitting(statement, role_arns, {"StringEquals": {"kms:ViaService": via}})]
 
 
 # --- of a bucket
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Sharer:
+    """One who is let into a bucket of another account.
+
+    :ivar role_arn: role or user, with ``*`` in its name where wanted
+    :ivar prefix: the folder to which it is limited; empty for the whole bucket
+    :ivar put_object_acl: whether it sends ``X-Amz-Acl`` with its uploads
+    """
+
+    role_arn: str
+    prefix: str = ""
+    put_object_acl: bool = False
 
 
 def object_storage_sharing(
@@ -106,22 +123,50 @@ def object_storage_sharing(
     strangers = sorted(set(own) - set(role_arns))
     if strangers:
         refuse("prefixes", strangers[0], "is not one of role_arns", "Write its ARN there too, or take its prefix away")
+    sharers = [Sharer(arn, own.get(arn, ""), put_object_acl) for arn in role_arns]
+    return sharing_statements(bucket=bucket, partition=partition, sharers=sharers, account_id=account_id)
+
+
+def sharing_statements(
+    *, bucket: str, partition: str, sharers: t.Sequence[Sharer], account_id: str | None = None
+) -> list[Statement]:
+    """The statements of ``object_storage_sharing``, where each sharer has its own folder and header."""
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for sharer in sharers:
+        groups.setdefault((sharer.prefix.strip("/"), sharer.put_object_acl), []).append(sharer.role_arn)
     statements = []
-    for prefix in sorted({own.get(arn, "").strip("/") for arn in role_arns}):
-        roles = [arn for arn in role_arns if own.get(arn, "").strip("/") == prefix]
-        mark = hashlib.sha256(prefix.encode()).hexdigest()[:8] if prefix else ""
-        for statement in _use_bucket(bucket, partition, prefix, put_object_acl):
+    for (prefix, acl), roles in sorted(groups.items()):
+        mark = (hashlib.sha256(prefix.encode()).hexdigest()[:8] if prefix else "") + ("Acl" if acl else "")
+        for statement in _use_bucket(bucket, partition, prefix, acl):
             admitting = _admitting(statement, roles, statement.get("Condition", {}))
-            statements.append({**admitting, "Sid": f"{_SHARED}{statement['Sid']}{mark}"})
+            statements.append({**admitting, "Sid": f"{SHARED}{statement['Sid']}{mark}"})
     if account_id is not None:
-        statements.append(_no_others(_bucket(partition, bucket), role_arns, account_id))
+        statements.append(_no_others(_bucket(partition, bucket), [sharer.role_arn for sharer in sharers], account_id))
     return statements
+
+
+def sharers_of(statements: t.Iterable[Statement], *, bucket: str, partition: str) -> list[Sharer]:
+    """Who is let in by the statements that ``sharing_statements`` has made, in whatever form S3 gives them back."""
+    begin = f"{_bucket(partition, bucket)}/"
+    found = []
+    for statement in statements:
+        if str(statement.get("Sid")).startswith(f"{SHARED}StorageObjects") and statement.get("Effect") == "Allow":
+            for resource in texts(statement.get("Resource")):
+                prefix = resource.removeprefix(begin).removesuffix("*").strip("/")
+                acl = "s3:PutObjectAcl" in texts(statement.get("Action"))
+                found += [Sharer(arn, prefix, acl) for arn in principals(statement)]
+    return found
+
+
+def key_users_of(statements: t.Iterable[Statement]) -> list[str]:
+    """Who may use a key by the statement that ``object_storage_key`` has made."""
+    return [arn for statement in statements if statement.get("Sid") == KEY_SID for arn in principals(statement)]
 
 
 def _no_others(bucket_arn: str, role_arns: list[str], account_id: str) -> Statement:
     check_account_id("account_id", account_id)
     return {
-        "Sid": f"{_SHARED}DenyOthers",
+        "Sid": f"{SHARED}DenyOthers",
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
@@ -171,18 +216,22 @@ def _admitting(statement: Statement, role_arns: list[str], condition: t.Mapping[
     policy is written, and is replaced by an opaque id when it is deleted.
     """
     _need("role_arns", role_arns)
-    accounts = set()
-    for arn in role_arns:
-        _check_arn("role_arns", arn, "iam", _ROLE_EXAMPLE)
-        _arn, partition, _service, _region, account_id, name = str(arn).split(":", 5)
-        check_account_id("role_arns", account_id)
-        if not name.startswith(("role/", "user/")):
-            refuse(
-                "role_arns", arn, "is neither a role nor a user", f"Write the whole ARN, for example {_ROLE_EXAMPLE}"
-            )
-        accounts.add(f"arn:{partition}:iam::{account_id}:root")
+    accounts = {check_sharer("role_arns", arn) for arn in role_arns}
     return {
         **statement,
         "Principal": {"AWS": sorted(accounts)},
         "Condition": {**condition, "ArnLike": {"aws:PrincipalArn": sorted(set(role_arns))}},
     }
+
+
+def check_sharer(option: str, arn: t.Any) -> str:
+    """The account of a role or user that is let in, as a principal.
+
+    :raises AnsibleAWSError: it is no ARN of a role or user
+    """
+    _check_arn(option, arn, "iam", _ROLE_EXAMPLE)
+    _arn, partition, _service, _region, account_id, name = str(arn).split(":", 5)
+    check_account_id(option, account_id)
+    if not name.startswith(("role/", "user/")):
+        refuse(option, arn, "is neither a role nor a user", f"Write the whole ARN, for example {_ROLE_EXAMPLE}")
+    return f"arn:{partition}:iam::{account_id}:root"

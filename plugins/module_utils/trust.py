@@ -117,15 +117,16 @@ def principals(statement: Statement) -> list[str]:
     for operator, condition in (statement.get("Condition") or {}).items():
         named = [value for key, value in condition.items() if key.lower() == "aws:principalarn"]
         if named and operator in ("ArnEquals", "ArnLike", "StringEquals", "StringLike"):
-            return _texts(named[0])
+            return texts(named[0])
     principal = statement.get("Principal") or statement.get("NotPrincipal") or []
     if isinstance(principal, dict):
-        return [text for value in principal.values() for text in _texts(value)]
-    return _texts(principal)
+        return [text for value in principal.values() for text in texts(value)]
+    return texts(principal)
 
 
-def _texts(value: t.Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(entry) for entry in value]
+def texts(value: t.Any) -> list[str]:
+    """A list of a policy; AWS gives one of a single entry back as a text."""
+    return [value] if isinstance(value, str) else [str(entry) for entry in value or []]
 
 
 # Name, as lookup iam_document takes it -> function.

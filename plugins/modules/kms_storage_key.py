@@ -51,6 +51,24 @@ options:
       - A V(*) at the end stands for all Sids that begin so.
     type: list
     elements: str
+  shared_with:
+    description:
+      - ARNs of roles and users that use the key through S3, with V(*) in their names where wanted. They get what the document V(object_storage_key) of
+        the lookup P(kubestrap.aws.iam_document#lookup) says.
+      - Those of the key's own account need no entry while the policy leaves the key to IAM.
+      - Those that are let in already and are not named here stay, so that several tasks can each let in a part of them.
+    type: list
+    elements: str
+  absent_shared_with:
+    description:
+      - ARNs of roles and users that lose their place, unless they are in O(shared_with).
+    type: list
+    elements: str
+  purge_shared_with:
+    description:
+      - Whether all that O(shared_with) does not name lose their place.
+    type: bool
+    default: false
   pending_window_in_days:
     description:
       - With O(state=absent), after how many days KMS deletes the key, 7 to 30.
@@ -66,6 +84,8 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
 notes:
+  - KMS replaces a key policy as a whole. With O(shared_with), one that was changed is read again after a second, and what another run has overwritten
+    meanwhile is written again.
   - Where the alias does not exist, the tags of all keys of the account in this region are read.
 seealso:
   - module: amazon.aws.kms_key
@@ -79,9 +99,8 @@ EXAMPLES = r"""
   kubestrap.aws.kms_storage_key:
     alias: example-thanos
     region: eu-west-1
-    policy_statements: >-
-      {{ lookup('kubestrap.aws.iam_document', 'object_storage_key', form='statements', region='eu-west-1',
-                role_arns=['arn:aws:iam::222222222222:role/thanos-prod-eu']) }}
+    shared_with:
+      - arn:aws:iam::222222222222:role/thanos-prod-eu
     tags:
       team: platform
   register: key
@@ -174,6 +193,9 @@ SETTINGS = dict(
     enable_key_rotation=dict(type="bool", default=True, no_log=False),
     policy_statements=dict(type="list", elements="dict"),
     absent_policy_sids=dict(type="list", elements="str"),
+    shared_with=dict(type="list", elements="str"),
+    absent_shared_with=dict(type="list", elements="str"),
+    purge_shared_with=dict(type="bool", default=False),
     tags=dict(type="dict", aliases=["resource_tags"]),
     purge_tags=dict(type="bool", default=True),
     **KubestrapAWSModule.OWNERSHIP_ARGUMENT_SPEC,
@@ -191,7 +213,8 @@ def main():
         ),
     )
     params = module.params
-    settings = Settings(**{option: params[option] for option in SETTINGS})
+    options = {option: params[option] for option in SETTINGS}
+    settings = Settings(**options, region=module.connection.region or "")
     alias = f"alias/{params['alias'].removeprefix('alias/')}"
     module.guard(lambda: settings.check(alias, params["pending_window_in_days"]))
     module.guard(lambda: check_region(module.connection.region))
@@ -201,7 +224,8 @@ def main():
             return plan_absent(alias, current, params["pending_window_in_days"], settings.ownership_tags)
         return plan_present(alias, current, settings, module.connection.partition, module.account_id)
 
-    module.manage("kms_storage_key", lambda: seen(read(module.connection, alias), params["state"]), plan)
+    shared = ["put_key_policy"] if params["state"] == "present" and settings.sharing else []
+    module.manage("kms_storage_key", lambda: seen(read(module.connection, alias), params["state"]), plan, shared=shared)
 
 
 def check_region(region: str | None) -> None:

@@ -104,6 +104,39 @@ options:
       - A V(*) at the end stands for all Sids that begin so.
     type: list
     elements: str
+  shared_with:
+    description:
+      - Roles and users of other accounts that keep objects in the bucket, as the document V(object_storage_sharing) of the lookup
+        P(kubestrap.aws.iam_document#lookup) lets them in. All others from outside the account are refused then, whatever else the policy allows.
+      - Those that are let in already and are not named here stay, so that several tasks can each let in a part of them.
+    type: list
+    elements: dict
+    suboptions:
+      role_arn:
+        description:
+          - ARN of the role or user, with V(*) in its name where wanted.
+        type: str
+        required: true
+      prefix:
+        description:
+          - Folder to which it is limited. Without it the whole bucket may be used.
+        type: str
+        default: ""
+      put_object_acl:
+        description:
+          - Whether it sends C(X-Amz-Acl) with its uploads.
+        type: bool
+        default: false
+  absent_shared_with:
+    description:
+      - ARNs of roles and users that lose their place, unless they are in O(shared_with).
+    type: list
+    elements: str
+  purge_shared_with:
+    description:
+      - Whether all that O(shared_with) does not name lose their place.
+    type: bool
+    default: false
   lifecycle_rules:
     description:
       - Lifecycle rules. Each takes the place of the rule with its O(lifecycle_rules[].id).
@@ -163,6 +196,9 @@ options:
     description:
       - With O(state=absent), why the bucket stays whatever is in it, such as that a service writes into it. Without it the bucket may go.
     type: str
+notes:
+  - S3 replaces a bucket policy as a whole. With O(shared_with), one that was changed is read again after a second, and what another run has overwritten
+    meanwhile is written again.
 extends_documentation_fragment:
   - kubestrap.aws.attributes
   - kubestrap.aws.attributes.action_group
@@ -207,6 +243,16 @@ EXAMPLES = r"""
           AWS: arn:aws:iam::222222222222:root
         Action: s3:GetObject
         Resource: arn:aws:s3:::example-backups/*
+
+- name: Let a role of another account keep objects in its folder, and another one no longer
+  kubestrap.aws.s3_storage_bucket:
+    name: example-backups
+    region: eu-west-1
+    shared_with:
+      - role_arn: arn:aws:iam::222222222222:role/thanos-prod-eu
+        prefix: prod-eu
+    absent_shared_with:
+      - arn:aws:iam::222222222222:role/thanos-old
 
 - name: Take the bucket of the results away, with what is in it
   kubestrap.aws.s3_storage_bucket:
@@ -275,7 +321,7 @@ s3_storage_bucket:
     policy:
       description: The bucket policy, V(null) for none.
       type: dict
-      returned: with O(tls_only), O(policy_statements) or O(absent_policy_sids)
+      returned: with O(tls_only), O(policy_statements), O(absent_policy_sids) or O(shared_with)
       sample: {Version: "2012-10-17", Statement: []}
     lifecycle_rules:
       description: All lifecycle rules, in the form of the S3 API.
@@ -334,6 +380,11 @@ LIFECYCLE_RULE = dict(
     noncurrent_version_expiration_days=dict(type="int"),
     abort_incomplete_multipart_upload_days=dict(type="int"),
 )
+SHARED_WITH = dict(
+    role_arn=dict(type="str", required=True),
+    prefix=dict(type="str", default=""),
+    put_object_acl=dict(type="bool", default=False),
+)
 SETTINGS = dict(
     public_access_block=dict(type="bool", default=True),
     object_ownership=dict(
@@ -354,6 +405,9 @@ SETTINGS = dict(
     tls_only=dict(type="bool", default=True),
     policy_statements=dict(type="list", elements="dict"),
     absent_policy_sids=dict(type="list", elements="str"),
+    shared_with=dict(type="list", elements="dict", options=SHARED_WITH),
+    absent_shared_with=dict(type="list", elements="str"),
+    purge_shared_with=dict(type="bool", default=False),
     lifecycle_rules=dict(type="list", elements="dict", options=LIFECYCLE_RULE),
     absent_lifecycle_rule_ids=dict(type="list", elements="str"),
     purge_lifecycle_rules=dict(type="bool", default=False),
@@ -397,7 +451,8 @@ def main():
             options = ("force", "keep_if_not_empty", "keep_because", "ownership_tags")
             return plan_absent(bucket, current, **{option: params[option] for option in options})
 
-    module.manage("s3_storage_bucket", lambda: read(module.connection, bucket, needed), plan)
+    shared = ["put_bucket_policy"] if params["state"] == "present" and settings.sharing else []
+    module.manage("s3_storage_bucket", lambda: read(module.connection, bucket, needed), plan, shared=shared)
 
 
 def _foreign(module: KubestrapAWSModule, bucket: BucketId, current: dict) -> bool:

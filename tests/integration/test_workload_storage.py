@@ -107,7 +107,7 @@ def test_a_run_without_change_makes_few_calls(gateway_sandbox: Sandbox, first: l
     assert again.count(kind="read") <= CALLS
 
 
-def test_who_is_not_named_any_more_leaves_and_what_others_wrote_stays(
+def test_who_is_let_in_stays_until_it_is_said_and_what_others_wrote_too(
     gateway_sandbox: Sandbox, first: list[Result]
 ) -> None:
     client = s3(gateway_sandbox)
@@ -118,8 +118,17 @@ def test_who_is_not_named_any_more_leaves_and_what_others_wrote_stays(
     client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
 
     alone = run(gateway_sandbox, abort_incomplete_multipart_upload_days=0)
+    assert len(told(alone)["changes"]) == 1
+    assert len(sids(gateway_sandbox)) == len(policy["Statement"])
 
-    assert len(told(alone)["changes"]) == 2
+    one, two = (role["role_arn"] for role in ROLES)
+    left = run(gateway_sandbox, no_longer_shared_with=[one], abort_incomplete_multipart_upload_days=0)
+    assert len(told(left)["changes"]) == 1
+    rest = client.get_bucket_policy(Bucket=BUCKET)["Policy"]
+    assert (one in rest, two in rest) == (False, True)
+
+    purged = run(gateway_sandbox, purge_shared_with=True, abort_incomplete_multipart_upload_days=0)
+    assert len(told(purged)["changes"]) == 1
     assert sids(gateway_sandbox) == ["DenyInsecureTransport", "Theirs"]
     assert client.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled", "it was not asked for, so it is left"
 
