@@ -27,6 +27,7 @@ from ._kube_objects import (
     Object,
     checksum,
     guarded,
+    has_other_marks,
     in_namespace,
     is_ours,
     plan_account,
@@ -215,6 +216,9 @@ def _plan_secret_absent(secret: Object, wanted: Wanted) -> tuple[KubeChange | No
     name = f"the Secret {wanted.secret}"
     if made is None and not own:
         return None, [], f"{name} was not made by this collection"
+    shared = has_other_marks(secret, MARK)
+    if made is None and shared:
+        return None, [], f"{name} has other keys"
     data = dict(secret.get("data") or {})
     try:
         existing = json.loads(base64.b64decode(data.get(wanted.key) or "bnVsbA=="))
@@ -230,8 +234,11 @@ def _plan_secret_absent(secret: Object, wanted: Wanted) -> tuple[KubeChange | No
     if not gone:
         rest = existing
     patch: dict[str, t.Any] = {"metadata": {"annotations": {MARK: None}}}
-    if own:
+    # The last concern of ours that leaves the Secret deletes it.
+    if own and not shared:
         patch["metadata"]["labels"] = {MANAGED_BY: None}
+    if shared and document is None:
+        rest = None
     if rest != existing:
         patch["data"] = {wanted.key: None if rest is None else _encoded(rest)}
     what = "entries" if document is not None else "keys"

@@ -122,6 +122,15 @@ def is_ours(thing: Object) -> bool:
     return (thing["metadata"].get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER
 
 
+def has_other_marks(thing: Object, mark: str = "") -> bool:
+    """Whether another concern of ours has left its annotation at an object too.
+
+    :param mark: the own annotation
+    """
+    marks = thing["metadata"].get("annotations") or {}
+    return any(each.startswith("kubestrap.aws/") and each != mark for each in marks)
+
+
 def guarded(thing: Object, patch: dict[str, t.Any]) -> dict[str, t.Any]:
     """A patch that is refused when the object is no longer as it was read."""
     version = thing["metadata"].get("resourceVersion")

@@ -27,6 +27,7 @@ from ._kube_objects import (
     Object,
     checksum,
     guarded,
+    has_other_marks,
     in_namespace,
     is_ours,
     plan_account,
@@ -42,7 +43,6 @@ from ._store_secret_text import Text, differences, says_the_same
 MARK = "kubestrap.aws/object-store"
 # The checksum with which the bucket was last used as the workload will use it. Whoever proves that writes it.
 PROVED = "proof.kubestrap.aws/object-store"
-_OUR_MARKS = "kubestrap.aws/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -257,8 +257,7 @@ def _plan_secret_absent(secret: Object, wanted: Wanted) -> tuple[KubeChange | No
     }
     if wanted.key in data:
         patch["data"] = {wanted.key: None}
-    foreign_marks = any(mark.startswith(_OUR_MARKS) and mark != MARK for mark in _annotations(secret))
-    if is_ours(secret) and not marked and not foreign_marks:
+    if is_ours(secret) and not marked and not has_other_marks(secret, MARK):
         patch["metadata"]["labels"] = {MANAGED_BY: None}
     change = KubeChange(f"take the key {wanted.key} out of {name}", "PATCH", path, guarded(secret, patch))
     return change, f"{name} has other keys" if others else f"{name} was not made by this collection"
@@ -268,7 +267,7 @@ def _is_key_ours(secret: Object, key: str) -> bool:
     """A Secret of ours without any annotation of ours lost it, so that all of it is taken for ours."""
     if key in _marked(secret):
         return True
-    return is_ours(secret) and not any(mark.startswith(_OUR_MARKS) for mark in _annotations(secret))
+    return is_ours(secret) and not has_other_marks(secret)
 
 
 def is_proved(secret: Object | None, checksum: str) -> bool:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils import exceptions
 from ansible_collections.kubestrap.aws.plugins.module_utils import _integration_objects as objects
+from ansible_collections.kubestrap.aws.plugins.module_utils import _store_secret_objects as store_objects
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_objects import Account, apply
+from ansible_collections.kubestrap.aws.plugins.module_utils._store_secret_text import Source
 from ansible_collections.kubestrap.aws.plugins.module_utils.cloud_integration import build
 from unit.kube_fake import OURS, Kube
 
@@ -146,6 +148,33 @@ def test_a_secret_of_ours_in_which_somebody_added_an_entry_stays_with_that() -> 
     run(kube, absent=True)
     assert document(kube) == {"azure": AZURE}
     assert kube.things["secrets/cloud-integration"]["metadata"]["labels"] == {}
+
+
+def test_a_secret_that_holds_an_object_store_too_stays_ours_until_that_leaves() -> None:
+    """In either order the last one deletes it."""
+    store = store_objects.Wanted("kubecost", "cloud-integration", "federated-store.yaml")
+    text = Source("kubecost", {"bucket": "acme", "region": "eu-west-1"}).write(None)
+
+    def both() -> Kube:
+        kube = Kube()
+        run(kube)
+        apply(kube, store_objects.plan(store_objects.read(kube, store), store, text).rest)
+        assert set(kube.things["secrets/cloud-integration"]["data"]) == {KEY, "federated-store.yaml"}
+        return kube
+
+    def leave(kube: Kube) -> None:
+        apply(kube, store_objects.plan_absent(store_objects.read(kube, store), store).first)
+
+    kube = both()
+    assert run(kube, absent=True).kept
+    assert set(kube.things["secrets/cloud-integration"]["data"]) == {"federated-store.yaml"}
+    assert kube.things["secrets/cloud-integration"]["metadata"]["labels"] == OURS
+    leave(kube)
+    assert "secrets/cloud-integration" not in kube.things
+    kube = both()
+    leave(kube)
+    run(kube, absent=True)
+    assert "secrets/cloud-integration" not in kube.things
 
 
 def test_a_payer_that_is_no_longer_read_leaves() -> None:
