@@ -50,7 +50,7 @@ options:
         O(account_id), O(bucket), and may take O(kms_key_alias), O(versioning), O(object_lock), O(operator_arn), O(extent) and O(delete_data).
       - V(object_storage_workload_operator), for whoever gives a workload the identity with which it opens a bucket, and proves it. Takes
         O(partition), O(account_id), O(identity_method), and may take O(region), O(cluster_name), O(issuer), O(role_name), O(user_name),
-        O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
+        O(with_role), O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
       - V(cost_allocation_tags_operator), for whoever runs the role C(kubestrap.aws.cost_allocation_tags). Takes O(partition), O(account_id), and
         may take O(backfill), O(operator_arn) and O(extent).
     type: list
@@ -227,6 +227,10 @@ options:
   user_name:
     description: Name of the user, with O(identity_method=access_key).
     type: str
+  with_role:
+    description:
+      - With O(identity_method=access_key), whether the workload has a role too, as a Kubecost that reads billing data. Its name is O(role_name).
+    type: bool
 seealso:
   - module: kubestrap.aws.iam_workload_role
   - module: kubestrap.aws.s3_storage_bucket

@@ -135,6 +135,7 @@ def object_storage_workload_operator(
     issuer: str | None = None,
     role_name: str | None = None,
     user_name: str | None = None,
+    with_role: bool = False,
     bucket: str | None = None,
     prefix: str = "",
     object_lock: bool = False,
@@ -149,6 +150,8 @@ def object_storage_workload_operator(
         ``access_key`` (a user; needs user_name, and region and cluster_name where the operator reaches the cluster with
         a token of EKS)
     :param region, cluster_name, issuer: of the cluster, as of ``kubecost_cluster_operator``
+    :param with_role: whether a workload with a key has a role too, as a Kubecost that reads billing data; needs region,
+        cluster_name and role_name
     :param bucket: that the proof writes to; ``None``: nothing is explained or swept away in the bucket
     :param prefix: folder of the workload in the bucket
     :param object_lock: whether the bucket has object lock, so that the proof can tell until when its object stays
@@ -157,12 +160,14 @@ def object_storage_workload_operator(
     check_account_id("account_id", account_id)
     if identity_method not in METHODS:
         refuse("identity_method", identity_method, "is not known", f"Write one of: {', '.join(METHODS)}")
-    wanted = {"irsa": {"region": region, "cluster_name": cluster_name, "role_name": role_name}}
-    for option, value in wanted.get(identity_method, {"user_name": user_name}).items():
+    by_role = identity_method == "irsa" or with_role
+    wanted = {"region": region, "cluster_name": cluster_name, "role_name": role_name} if by_role else {}
+    for option, value in {**wanted, **({} if identity_method == "irsa" else {"user_name": user_name})}.items():
         _check_name(option, value)
     where = {"partition": partition, "account_id": account_id, "extent": extent, "operator_arn": operator_arn}
-    if identity_method == "irsa":
-        statements = kubecost_cluster_operator(
+    statements = []
+    if by_role:
+        statements += kubecost_cluster_operator(
             region=str(region),
             cluster_name=str(cluster_name),
             role_name=str(role_name),
@@ -172,15 +177,14 @@ def object_storage_workload_operator(
             **where,
         )
         who = _role(partition, account_id, iam_path, str(role_name))[:1]
-    else:
-        statements = []
-        if cluster_name:
-            _check_name("region", region)
-            _check_name("cluster_name", cluster_name)
-            cluster = f"arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}"
-            statements.append(_say("ReadCluster", cluster, ["eks:DescribeCluster"]))
+    elif cluster_name:
+        _check_name("region", region)
+        _check_name("cluster_name", cluster_name)
+        cluster = f"arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}"
+        statements.append(_say("ReadCluster", cluster, ["eks:DescribeCluster"]))
+    if identity_method == "access_key":
         who = [arn.replace(":role/", ":user/", 1) for arn in _role(partition, account_id, iam_path, str(user_name))]
-        statements += [*_user(who, permissions_boundary, extent), *_own_rights(operator_arn)]
+        statements += [*_user(who, permissions_boundary, extent), *([] if by_role else _own_rights(operator_arn))]
         who = who[:1]
     if bucket:
         check_bucket_name("bucket", bucket)

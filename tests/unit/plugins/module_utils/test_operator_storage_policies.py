@@ -27,6 +27,7 @@ CASES = {
     "own key": ("workload_storage_operator", {**BUCKET, "kms_key_alias": "acme-thanos", "delete_data": True}),
     "role": ("object_storage_workload_operator", IRSA),
     "user": ("object_storage_workload_operator", {**KEY, "bucket": "acme-thanos", "prefix": "prod-eu"}),
+    "both": ("object_storage_workload_operator", {**IRSA, **KEY, "with_role": True}),
 }
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 ALIAS = f"arn:aws:kms:eu-west-1:{ACCOUNT}:alias/acme-thanos"
@@ -193,3 +194,14 @@ def test_partitions() -> None:
 def test_input_that_would_make_another_policy_is_refused(case: str, option: str, value: Any, said: str) -> None:
     with pytest.raises(AnsibleAWSError, match=f"{option}: '?{re.escape(str(value))}'? .*{said}"):
         statements(case, **{option: value})
+
+
+def test_a_workload_with_a_key_and_a_role_needs_the_rights_to_both() -> None:
+    """Kubecost keeps its data with a key, and reads billing data by a role."""
+    both = by_sid("both", bucket=None, operator_arn=f"arn:aws:iam::{ACCOUNT}:role/operator")
+    role = by_sid("role", bucket=None, operator_arn=f"arn:aws:iam::{ACCOUNT}:role/operator")
+    user = by_sid("user", bucket=None)
+    assert both == {**role, **user}
+    for missing in ("role_name", "cluster_name", "user_name"):
+        with pytest.raises(AnsibleAWSError, match=missing):
+            by_sid("both", **{missing: None})

@@ -194,6 +194,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "irsa": {"identity_method": "irsa", "region": "eu-west-1", "cluster_name": "prod", "role_name": "thanos"},
     "access_key": {"identity_method": "access_key", "user_name": "thanos"},
 }
+PARAMETERS["both"] = {**PARAMETERS["irsa"], **PARAMETERS["access_key"], "with_role": True}
 
 
 def of_storage(which: str, **more: Any) -> tuple[str, list[dict[str, Any]]]:
@@ -248,6 +249,10 @@ def test_a_workloads_role_needs_what_that_of_kubecost_does() -> None:
     parameters = {name: value for name, value in PARAMETERS["irsa"].items() if name != "identity_method"}
     statements = DOCUMENTS[CLUSTER](**PLACE, **parameters)
     assert actions("irsa") == {action for action, _resource in needed(statements, CLUSTER)}
+
+
+def test_kubecost_with_a_key_and_billing_data_needs_both() -> None:
+    assert actions("both") == actions("irsa") | actions("access_key")
 
 
 @pytest.mark.parametrize(("which", "denied"), [(BUCKET, "kms:CreateKey"), ("access_key", "iam:CreateAccessKey")])
