@@ -103,7 +103,14 @@ def plan_present(
             "client_ids": sorted(client_ids),
             "tags": all_tags,
         }
-        create = Change(f"create the OpenID Connect provider {arn}", "iam", "create_open_id_connect_provider", params)
+        create = Change(
+            f"create the OpenID Connect provider {arn}",
+            "iam",
+            "create_open_id_connect_provider",
+            params,
+            # Another host of this run, of the same cluster, has made it meanwhile.
+            done_codes=("EntityAlreadyExists",),
+        )
         return Plan(None, after, [create])
 
     changes = []

@@ -68,6 +68,7 @@ class StorePlan:
     """What is to be done, and what follows from it.
 
     :ivar settings: of the user, with the id of the key that the workload holds
+    :ivar left_key: id of the key that the Secret had, and that is none of a user of this task
     :ivar new_key: whether the last change of the user makes a key, so that ``text`` has ``PENDING`` in its place
     """
 
@@ -77,6 +78,7 @@ class StorePlan:
     settings: Settings = Settings()
     new_key: bool = False
     text: Text | None = None
+    left_key: str = ""
 
     @property
     def changes(self) -> list[str]:
@@ -122,15 +124,16 @@ def plan(state: t.Mapping[str, t.Any], task: Task, arn: str, now: datetime) -> S
     if task.wanted.existing:
         pair = pair_in(state["existing"], task.wanted)
         source.check_pair("existing_secret", pair)
+    held = held_in(text_in(state["secret"], task.wanted.key))
     if task.user:
-        held = held_in(text_in(state["secret"], task.wanted.key))
         settings = dataclasses.replace(settings, known_access_key_id=held.access_key if held else "")
         user = plan_user(task.user, arn, state["user"], settings, now)
         new_key = outcome(user, (), settings, now)["new_key"]
         pair = PENDING if new_key else held
     text = source.write(pair)
     objects = _store_secret_objects.plan(state, task.wanted, text)
-    return StorePlan(state, objects, user, settings, new_key, text)
+    left = "" if task.user or not held or held.access_key == text.facts["access_key_id"] else held.access_key
+    return StorePlan(state, objects, user, settings, new_key, text, left)
 
 
 def plan_absent(state: t.Mapping[str, t.Any], task: Task) -> StorePlan:
@@ -197,6 +200,7 @@ def told(planned: StorePlan, answers: t.Sequence[t.Any], now: datetime) -> dict[
     return {
         "checksum": planned.objects.checksum,
         "access_key_id": facts["access_key_id"] or None,
+        "left_access_key_id": planned.left_key or None,
         "new_key": planned.new_key,
         "rotation": rotation,
         "user_arn": arn,

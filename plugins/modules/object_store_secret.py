@@ -319,6 +319,12 @@ access_key_id:
   returned: O(state=present)
   type: str
   sample: AKIAEXAMPLEEXAMPLE12
+left_access_key_id:
+  description:
+    - Id of the access key that the YAML had before, when it is no key of O(user). It is told once; the key stays, since pods may still hold it.
+  returned: O(state=present)
+  type: str
+  sample: AKIAEXAMPLEEXAMPLE12
 new_key:
   description: Whether this task made a key, or would make one in check mode.
   returned: O(state=present)

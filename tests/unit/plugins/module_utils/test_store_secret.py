@@ -199,3 +199,12 @@ def test_the_secret_goes_before_the_user_and_a_foreign_user_stays(world: World) 
 def test_bad_input_is_refused_before_any_call(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(AnsibleAWSError, match=said):
         dataclasses.replace(TASK, **changes).check()
+
+
+def test_a_key_that_gives_way_to_a_role_is_told_once(world: World) -> None:
+    assert world.run()["left_access_key_id"] is None
+    by_role = store.Task(WANTED, SOURCE)
+    assert world.run(by_role, check=True)["left_access_key_id"] == "AKIA1"
+    assert world.run(by_role)["left_access_key_id"] == "AKIA1"
+    assert world.run(by_role)["left_access_key_id"] is None
+    assert len(world.user["access_keys"]) == 1, "pods may still hold it"
