@@ -13,6 +13,7 @@ from typing import Any
 
 from .columns import tag_column
 from .fleet import Fleet, Item
+from .resources import with_present_tags
 
 Row = dict[str, Any]
 _DISCOUNT = 0.96  # what a payer with a private discount pays
@@ -51,7 +52,7 @@ class LineItems:
     def __init__(self, seed: int | str, fleet: Fleet, per_day: int, time_unit: str) -> None:
         self._seed = seed
         self._fleet = fleet
-        self._items = fleet.items(per_day)
+        self._items = with_present_tags(fleet.items(per_day))
         self._time_unit = time_unit
 
     @property

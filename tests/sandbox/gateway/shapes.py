@@ -46,12 +46,16 @@ def _problems(shape: Shape, value: Any, place: str) -> Iterator[str]:
         if shape.type_name == "list":
             for number, entry in enumerate(value, 1):
                 yield from _problems(shape.member, entry, f"{place}.{number}.member")
+        elif shape.type_name == "map":
+            for name, entry in value.items():
+                yield from _problems(shape.key, name, f"{place}.key")
+                yield from _problems(shape.value, entry, f"{place}.{name}.value")
 
 
 def _broken(shape: Shape, value: Any) -> Iterator[str]:
     limits = shape.metadata
     size, noun = (value, "have value") if shape.type_name in ("integer", "long") else (None, "have length")
-    if size is None and isinstance(value, (str, list)):
+    if size is None and isinstance(value, (str, list, dict)):
         size = len(value)
     if size is not None and size < limits.get("min", size):
         yield f"{noun} greater than or equal to {limits['min']}"
