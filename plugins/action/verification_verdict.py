@@ -12,12 +12,14 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubestrap.aws.plugins.module_utils._verification import DENIED, DIFFERS, VERDICTS
 
-ARGUMENT_SPEC: dict[str, t.Any] = {"verdict": {"type": "str", "required": True, "choices": list(VERDICTS)}}
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "verdict": {"type": "str", "required": True, "choices": list(VERDICTS)},
+    "denied": {"type": "str"},
+    "differs": {"type": "str"},
+}
 _DENIED = "At least one call of a workload does not work. The reasons are in the summary above."
-_DIFFERS = (
-    "Every call works, but something is not as it should be; the summary above says what. Nothing is unreachable: "
-    "Ansible has no other exit code than 4 for this."
-)
+_DIFFERS = "Every call works, but something is not as it should be; the summary above says what."
+_NOT_UNREACHABLE = "Nothing is unreachable: Ansible has no other exit code than 4 for this."
 
 
 class ActionModule(ActionBase):
@@ -34,7 +36,7 @@ class ActionModule(ActionBase):
         verdict = options["verdict"]
         result.update(changed=False, verdict=verdict)
         if verdict == DENIED:
-            result.update(failed=True, msg=_DENIED)
+            result.update(failed=True, msg=options["denied"] or _DENIED)
         elif verdict == DIFFERS:
-            result.update(unreachable=True, msg=_DIFFERS)
+            result.update(unreachable=True, msg=f"{options['differs'] or _DIFFERS} {_NOT_UNREACHABLE}")
         return result

@@ -51,6 +51,13 @@ options:
       - V(object_storage_workload_operator), for whoever gives a workload the identity with which it opens a bucket, and proves it. Takes
         O(partition), O(account_id), O(identity_method), and may take O(region), O(cluster_name), O(issuer), O(role_name), O(user_name),
         O(with_role), O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
+      - V(tag_report_operator), for whoever runs the playbook C(kubestrap.aws.tag_report) in an account with resources or a cluster. Takes
+        O(partition), O(account_id), and may take O(region) and O(cluster_name).
+      - V(tag_report_payer_operator), for whoever runs it in a payer account. Takes O(partition), O(region), O(account_id), O(report_bucket),
+        O(report_prefix), O(results_bucket), O(results_prefix), O(workgroup), O(database), O(table), and may take O(report_kms_key_arn) and
+        O(results_kms_key_arn).
+      - V(tag_apply_operator), for whoever runs the playbook C(kubestrap.aws.tag_apply). Takes O(partition), O(account_id), O(services), and may take
+        O(remove).
       - V(cost_allocation_tags_operator), for whoever runs the role C(kubestrap.aws.cost_allocation_tags). Takes O(partition), O(account_id), and
         may take O(backfill), O(operator_arn) and O(extent).
     type: list
@@ -187,6 +194,14 @@ options:
   delete_data:
     description: Whether a teardown may delete the delivered reports, or the objects of the bucket, too.
     type: bool
+  services:
+    description:
+      - Services whose resources may be tagged, as they are in ARNs, such as V(rds) and V(s3). Each has a right to tag of its own.
+    type: list
+    elements: str
+  remove:
+    description: Whether the tags may be taken away again (C(kubestrap_tag_purge), C(kubestrap_tag_state=absent)).
+    type: bool
   backfill:
     description: Whether a backfill of cost allocation tags may be asked for (C(cost_allocation_tags_backfill_from)).
     type: bool
@@ -301,6 +316,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_cost_tag_policies import OPERATOR_COST_TAG_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_storage_policies import OPERATOR_STORAGE_POLICIES
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_tag_policies import OPERATOR_TAG_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
 from ansible_collections.kubestrap.aws.plugins.module_utils.stackgres_policies import STACKGRES_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.storage_policies import STORAGE_POLICIES
@@ -312,6 +328,7 @@ DOCUMENTS = {
     **STACKGRES_POLICIES,
     **OPERATOR_POLICIES,
     **OPERATOR_STORAGE_POLICIES,
+    **OPERATOR_TAG_POLICIES,
     **OPERATOR_COST_TAG_POLICIES,
     **TRUSTS,
 }

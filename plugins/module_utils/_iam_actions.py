@@ -70,6 +70,7 @@ _PREFIXES = {
     "lakeformation": "lakeformation",
     "lambda": "lambda",
     "organizations": "organizations",
+    "resourcegroupstaggingapi": "tag",
     "sts": "sts",
 }
 

@@ -16,6 +16,7 @@ Manifest = dict[str, t.Any]
 
 _NAME = "kubestrap-kubecost-operator"
 _STORE_NAME = "kubestrap-object-store-operator"
+_TAG_NAME = "kubestrap-tag-report-operator"
 _API = "rbac.authorization.k8s.io"
 _MANAGE = ("create", "delete", "get", "list", "patch", "update")
 # RBAC lets nobody grant what they have not got, unless they may escalate and bind. The charts bring ClusterRoles that
@@ -73,6 +74,19 @@ def object_store_rbac(
     if restart:
         rules.append(_rule("apps", ["daemonsets", "deployments", "statefulsets"], ("get", "patch")))
     return _objects(_STORE_NAME, namespace, [_rule("", ["namespaces"], ("get",), [namespace])], rules, group)
+
+
+def tag_report_rbac(*, group: str = _TAG_NAME) -> list[Manifest]:
+    """Look whether what tags name is in the cluster (playbook ``tag_report``): names of the kinds that tags may name.
+
+    :param group: of Kubernetes, in which the operator's access entry puts it
+    """
+    rules = [
+        _rule("", ["namespaces", "pods", "services"], ("list",)),
+        _rule("apps", ["daemonsets", "deployments", "statefulsets"], ("list",)),
+        _rule("batch", ["cronjobs", "jobs"], ("list",)),
+    ]
+    return _granted("Cluster", {"name": _TAG_NAME}, rules, group)
 
 
 # What the preflight can look for, by name.

@@ -86,6 +86,11 @@ def column(key: str) -> str:
     return athena_name(f"resourceTags/{key}" if key.startswith("aws:") else f"resourceTags/user:{key}")
 
 
+def is_scheme(key: str) -> bool:
+    """Whether Kubecost assigns a resource by this key: those of the groups guide and newer, and those of labels."""
+    return key in _SCHEME or (key.startswith(LABEL_PREFIX) and key != LABEL_PREFIX)
+
+
 def near_miss(key: str) -> str | None:
     """The key of the scheme that was meant by this one; ``None`` for one of the scheme, and for any other tag.
 

@@ -22,10 +22,18 @@ author:
 options:
   verdict:
     description:
-      - The verdict, as the filter P(kubestrap.aws.verification_document#filter) has it.
+      - The verdict, as the filters P(kubestrap.aws.verification_document#filter) and P(kubestrap.aws.tag_report_document#filter) have it.
     type: str
     choices: [fits, pending, differs, denied]
     required: true
+  denied:
+    description:
+      - What is said with V(denied), in place of words about the calls of a workload.
+    type: str
+  differs:
+    description:
+      - What is said with V(differs), in place of words about the calls of a workload.
+    type: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes.action
   - kubestrap.aws.attributes.info

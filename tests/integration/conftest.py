@@ -35,6 +35,7 @@ SHORT = (
     "test_preflight_quotas.py",
     "test_preflight_storage.py",
     "test_report_lines.py",
+    "test_tag_apply.py",
 )
 _started: list[Sandbox] = []
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to kubestrap.aws
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Resource Groups Tagging API refuses what AWS refuses, resource by resource, and what it tags is billed with it."""
+"""The tagging API refuses what AWS refuses, resource by resource, and what it tags is billed with its tags."""
 
 from __future__ import annotations
 

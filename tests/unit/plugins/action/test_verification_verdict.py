@@ -12,11 +12,13 @@ import pytest
 from ansible_collections.kubestrap.aws.plugins.action.verification_verdict import ARGUMENT_SPEC, ActionModule
 
 
-def run(monkeypatch: pytest.MonkeyPatch, verdict: str) -> dict[str, Any]:
+def run(monkeypatch: pytest.MonkeyPatch, verdict: str, **texts: str) -> dict[str, Any]:
     monkeypatch.setattr(ActionModule, "__init__", lambda self: None)
     monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda self, tmp, task_vars: {})
     monkeypatch.setattr(
-        ActionModule, "validate_argument_spec", lambda self, argument_spec: (None, {"verdict": verdict})
+        ActionModule,
+        "validate_argument_spec",
+        lambda self, argument_spec: (None, {"verdict": verdict, "denied": None, "differs": None, **texts}),
     )
     return ActionModule().run()
 
@@ -29,6 +31,13 @@ def test_how_a_run_ends(monkeypatch: pytest.MonkeyPatch, verdict: str, ends: dic
     result = run(monkeypatch, verdict)
     assert {key: result[key] for key in ("failed", "unreachable") if key in result} == ends
     assert ("msg" in result) is bool(ends)
+
+
+def test_a_report_has_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"denied": "No host answers.", "differs": "A tag is wrong."}
+    assert run(monkeypatch, "denied", **texts)["msg"] == "No host answers."
+    assert run(monkeypatch, "differs", **texts)["msg"].startswith("A tag is wrong. Nothing is unreachable")
+    assert run(monkeypatch, "differs")["msg"].startswith("Every call works, but something is not as it should be")
 
 
 def test_the_verdicts_are_those_of_the_documentation() -> None:

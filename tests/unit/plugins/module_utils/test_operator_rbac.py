@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_lookup import LISTS
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_rbac import (
     kubecost_cluster_rbac,
     object_store_rbac,
+    tag_report_rbac,
 )
 
 BOTH = pytest.mark.parametrize("manifests_of", [kubecost_cluster_rbac, object_store_rbac])
@@ -91,3 +93,12 @@ def test_both_may_be_in_one_cluster() -> None:
         for of in (kubecost_cluster_rbac, object_store_rbac)
     ]
     assert not names[0] & names[1]
+
+
+def test_names_of_the_whole_cluster_are_listed_and_nothing_else() -> None:
+    role, binding = tag_report_rbac(group="finops")
+    assert (role["kind"], binding["kind"]) == ("ClusterRole", "ClusterRoleBinding")
+    assert binding["subjects"][0]["name"] == "finops"
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
+    listed = {resource for rule in role["rules"] for resource in rule["resources"]}
+    assert "secrets" not in listed and {path[-1] for paths in LISTS.values() for path in paths} == listed

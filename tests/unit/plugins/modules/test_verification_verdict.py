@@ -14,6 +14,7 @@ from ansible_collections.kubestrap.aws.plugins.modules import verification_verdi
 def test_the_documentation_is_that_of_the_action() -> None:
     options = yaml.safe_load(verification_verdict.DOCUMENTATION)["options"]
     described = {
-        name: {key: option[key] for key in ("type", "required", "choices")} for name, option in options.items()
+        name: {key: option[key] for key in ("type", "required", "choices") if key in option}
+        for name, option in options.items()
     }
     assert described == ARGUMENT_SPEC
