@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ansible_collections.kubestrap.aws.plugins.module_utils import (
@@ -16,6 +18,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils import (
     operator_policies,
     operator_rbac,
     operator_storage_policies,
+    operator_tag_policies,
     policies,
 )
 
@@ -28,17 +31,23 @@ def blocks(language: str) -> list[str]:
     return [textwrap.dedent(block).strip() + "\n" for block in found]
 
 
-def shown(document: str) -> dict[str, str]:
+def shown(document: str) -> dict[str, Any]:
     """The parameters of the lookup that the page shows."""
     (call,) = re.findall(rf"'{document}',(.*?)\)", PAGE, re.S)
-    return dict(re.findall(r"(\w+)='([^']*)'", call))
+    return {name: ast.literal_eval(value) for name, value in re.findall(r"(\w+)=('[^']*'|\[[^]]*\])", call)}
 
 
 def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
-    functions = {**operator_policies.OPERATOR_POLICIES, **operator_storage_policies.OPERATOR_STORAGE_POLICIES}
-    functions |= operator_cost_tag_policies.OPERATOR_COST_TAG_POLICIES
+    functions = {
+        **operator_policies.OPERATOR_POLICIES,
+        **operator_storage_policies.OPERATOR_STORAGE_POLICIES,
+        **operator_tag_policies.OPERATOR_TAG_POLICIES,
+        **operator_cost_tag_policies.OPERATOR_COST_TAG_POLICIES,
+    }
     documents = ("kubecost_payer_operator", "kubecost_cluster_operator")
-    documents += ("workload_storage_operator", "object_storage_workload_operator", "cost_allocation_tags_operator")
+    documents += ("workload_storage_operator", "object_storage_workload_operator")
+    documents += ("tag_report_payer_operator", "tag_report_operator", "tag_apply_operator")
+    documents += ("cost_allocation_tags_operator",)
     assert set(documents) == set(functions)
     for document, block in zip(documents, blocks("json"), strict=True):
         assert json.loads(block) == policies.document(functions[document](**shown(document)))
@@ -46,9 +55,9 @@ def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
 
 def test_the_rbac_objects() -> None:
     objects = [block for block in blocks("yaml") if "ClusterRole" in block]
-    wanted = [operator_rbac.kubecost_cluster_rbac(), operator_rbac.object_store_rbac()]
+    wanted = [operator_rbac.kubecost_cluster_rbac(), operator_rbac.object_store_rbac(), operator_rbac.tag_report_rbac()]
     listed = [yaml.safe_load(block) for block in objects]
-    assert [each["kind"] for each in listed] == ["List", "List"]
+    assert [each["kind"] for each in listed] == ["List"] * len(wanted)
     assert [each["items"] for each in listed] == wanted
 
 
