@@ -114,8 +114,9 @@ class Place:
 
     def give(self, account: str, statements: list[dict[str, Any]]) -> None:
         """The role of a host may do this and nothing else."""
+        anything = {"Sid": "Anybody", "Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": "*"}
         iam = operator(self.sandbox, account, REGION).client("iam")
-        iam.put_role_policy(RoleName=ROLE, PolicyName="rights", PolicyDocument=text(statements))
+        iam.put_role_policy(RoleName=ROLE, PolicyName="rights", PolicyDocument=text([anything, *statements]))
 
     def activate(self, status: str, *keys: str) -> None:
         """What somebody has done in the payer account."""
