@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -13,17 +14,17 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._athena_query import
 from ansible_collections.kubestrap.aws.plugins.module_utils._attributed_cost import query
 
 DAY = datetime.date(2026, 2, 28)
-COLUMNS = [
+COLUMNS = (
     "line_item_unblended_cost",
     "resource_tags_aws_eks_cluster_name",
     "resource_tags_user_kubernetes_namespace",
     "resource_tags_user_kubernetes_label_app",
     "resource_tags_user_kubernetes_labels",
     "resource_tags_user_team",
-]
+)
 
 
-def asked(columns: list[str] = COLUMNS, months: int = 3, database: str = "billing", table: str = "kubecost") -> str:
+def asked(columns: Sequence[str] = COLUMNS, months: int = 3, database: str = "billing", table: str = "kubecost") -> str:
     return query(columns, database, table, months, DAY)
 
 
