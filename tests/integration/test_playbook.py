@@ -58,7 +58,7 @@ def test_a_task_costs_one_session(gateway_sandbox: Sandbox) -> None:
         "tags": {"team": "platform"},
     }
     prepared = run_playbook(play(bucket("Make", **everything)), gateway_sandbox, "payer")
-    result = run_playbook(play(bucket("Make", **everything)), gateway_sandbox, "payer")
+    result = run_playbook(play(bucket("Make", **everything)), gateway_sandbox, "payer", role_profiles=True)
     cleaned = run_playbook(play(bucket("Delete", state="absent")), gateway_sandbox, "payer")
 
     assert prepared.ok, prepared.report

@@ -95,6 +95,10 @@ def import_everything() -> None:
     connection = importlib.import_module("ansible_collections.kubestrap.aws.plugins.module_utils._connection")
     for service in SERVICES:
         connection.AwsConnection("us-east-1", "https://127.0.0.1:1", {}).client(service)
+    connection._loader(None).list_available_services("paginators-1")  # looks into each of 400 folders
+    # Ansible looks at each of these when a run begins; what it has read once it keeps.
+    for kind in ("become", "callback", "connection", "shell", "vars"):
+        list(getattr(loader, f"{kind}_loader").all(class_only=True))
     _real.update(
         cli=playbook.PlaybookCLI,
         common=module_common,
@@ -105,6 +109,7 @@ def import_everything() -> None:
     action.ActionBase._low_level_execute_command = _execute
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     gc.collect()
+    gc.freeze()
 
 
 def _run(arguments: list[str], environment: dict[str, str], mark: str, folder: str, stdout: str, stderr: str) -> None:
