@@ -120,8 +120,9 @@ def test_check_mode_from_nothing_predicts_what_the_run_then_does(place: Installa
     assert len(set(predicted) & set(done)) >= 6
     assert place.role_arn() in json.dumps(predicted)
     for run in (story.predicted, story.first):
-        assert f"{CLUSTER}: values of the release kubecost" in run.stdout
-        assert '+ cloudCost.cloudIntegrationSecret: "cloud-integration"' in run.stdout
+        shown = run.task("kubestrap.aws.kubecost : Show which values change", CLUSTER).result["lines"]
+        assert f"{CLUSTER}: values of the release kubecost" in shown
+        assert '+ cloudCost.cloudIntegrationSecret: "cloud-integration"' in shown
 
 
 def test_the_first_run_installs_and_says_what_is_pending(place: Installation, story: Story) -> None:
