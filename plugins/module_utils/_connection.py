@@ -94,7 +94,7 @@ class AwsConnection:
         with self._lock:
             if key not in self._clients:
                 self._take_role()
-                self._clients[key] = self.session.client(
+                client = self.session.client(
                     service,
                     region_name=key[1],
                     endpoint_url=self._endpoint_url,
@@ -102,6 +102,8 @@ class AwsConnection:
                     config=self._config,
                     **self._credentials,
                 )
+                _load_certificates_one_at_a_time(client)
+                self._clients[key] = client
             return self._clients[key]
 
     @property
@@ -196,6 +198,26 @@ def _session(profile_name: str | None = None, **options: t.Any) -> t.Any:
 @functools.cache
 def _loader(data_path: str | None) -> t.Any:
     return botocore.loaders.create_loader(data_path)
+
+
+def _load_certificates_one_at_a_time(client: t.Any) -> None:
+    """Let no two connections of a client load their certificates at the same time.
+
+    urllib3 loads them into the TLS context of the client for each connection, and parallel reads begin with several.
+    OpenSSL takes no lock where the first of them adds the source (X509_STORE_add_lookup): seen once in some thousand
+    tasks, the process then crashes when it frees the context, and its result is lost.
+    """
+    manager = getattr(getattr(getattr(client, "_endpoint", None), "http_session", None), "_manager", None)
+    context = getattr(manager, "connection_pool_kw", {}).get("ssl_context")
+    if context is None:
+        return
+    load, lock = context.load_verify_locations, threading.Lock()
+
+    def load_verify_locations(*args: t.Any, **options: t.Any) -> None:
+        with lock:
+            load(*args, **options)
+
+    context.load_verify_locations = load_verify_locations
 
 
 def partition_of(region: str) -> str:

@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import datetime
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import botocore.config
@@ -229,3 +233,22 @@ def test_another_endpoint_with_the_same_credentials() -> None:
     assert other.client("s3").meta.endpoint_url == "https://two.example"
     assert connection.client("s3").meta.endpoint_url == "https://one.example"
     assert other.credentials.access_key == connection.credentials.access_key
+
+
+def test_connections_of_a_client_load_their_certificates_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As urllib3 does it for each new connection, here from four threads."""
+    at_once: list[int] = []
+    loading: set[int] = set()
+
+    def load(context: ssl.SSLContext, *paths: str) -> None:
+        loading.add(threading.get_ident())
+        time.sleep(0.02)
+        at_once.append(len(loading))
+        loading.discard(threading.get_ident())
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
+    client = connect().client("sts")
+    context = client._endpoint.http_session._manager.connection_pool_kw["ssl_context"]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(context.load_verify_locations, ["ca.pem"] * 4))
+    assert at_once == [1, 1, 1, 1]
