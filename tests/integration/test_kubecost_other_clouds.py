@@ -105,7 +105,7 @@ def story(place: Installation) -> Story:
 def prepared(run: Run) -> str:
     """The diff of the Secret."""
     step = "kubestrap.aws.kubecost : Write the namespace, the cloud integration and the ServiceAccount"
-    return run.task(step, ONE).result["diff"]["prepared"]
+    return run.task(step, ONE).result["diff"][-1]["prepared"]
 
 
 def test_a_broken_entry_and_two_payers_in_one_place_are_refused_before_the_first_write(story: Story) -> None:
