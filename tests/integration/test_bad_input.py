@@ -194,7 +194,7 @@ def test_the_mistake_is_explained(runs: dict[str, Run], group: str, host: str) -
         assert len(result["msg"].splitlines()) == BAD[group][host]["mistakes"]
 
 
-@pytest.mark.parametrize("host", ["payer-of-many-mistakes", "stranger", "access-key"])
+@pytest.mark.parametrize("host", ["payer-of-many-mistakes", "stranger", "pod-identity"])
 def test_one_mistake_is_read_in_the_terminal(world: World, host: str) -> None:
     """By Ansible's own output; and the same run without the mistake would write."""
     mistake = next(hosts[host] for hosts in BAD.values() if host in hosts)
