@@ -168,7 +168,8 @@ def _generated(sharded: Document, number: int, name: str, levels: list[Document]
             "instances": instances,
             "postgres": spec["postgres"],
             "pods": pods,
-            "metadata": {"annotations": kept},
+            # Nothing rather than an empty map, which the API server would not take after one that has to go.
+            **({"metadata": {"annotations": kept}} if kept else {}),
             "configurations": {"backups": backups},
         },
     }
