@@ -35,7 +35,8 @@ class StorageClaim:
     :ivar namespace: of ServiceAccounts and Secret
     :ivar service_accounts: which all take the role ``role_arn``; empty where an access key is used
     :ivar pair: the access key, where the task gives it
-    :ivar key_secret: ``name`` and ``key`` of the Secret that has it
+    :ivar key_secret: ``name`` and ``key`` of the Secret that has it in a YAML, or ``access_key_id_key`` and
+        ``secret_access_key_key`` where it has id and secret by themselves
     :ivar label_selectors: of the workload's pods; ``None``: do not look at pods, empty: all pods of the namespace
     :ivar awaited: what comes next where somebody else installs the workload, ``None`` where nobody else does
     :ivar patience_seconds: how long IAM may take to spread a change
@@ -136,7 +137,9 @@ def _by_key(operator: AwsConnection, kube: KubeApi | None, claim: StorageClaim, 
     if claim.key_secret and kube:
         name, key = claim.key_secret["name"], claim.key_secret["key"]
         identity = f"{claim.namespace}/{name}"
-        missing, pair = read_pair(kube, str(claim.namespace), name, key)
+        both = (claim.key_secret.get("access_key_id_key"), claim.key_secret.get("secret_access_key_key"))
+        pair_keys = (both[0], both[1]) if both[0] and both[1] else None
+        missing, pair = read_pair(kube, str(claim.namespace), name, key, pair_keys)
         if missing:
             return [_whose(missing, identity)], None, identity, None
     link, connection, who = use_pair(operator, t.cast(KeyPair, pair), patience)

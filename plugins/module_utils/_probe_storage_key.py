@@ -23,8 +23,14 @@ except ImportError:
     pass  # AnsibleAWSModule reports a missing SDK.
 
 
-def read_pair(kube: KubeApi, namespace: str, name: str, key: str) -> tuple[Link | None, KeyPair | None]:
-    """The key pair in a Secret; a link only where there is none."""
+def read_pair(
+    kube: KubeApi, namespace: str, name: str, key: str, pair_keys: tuple[str, str] | None = None
+) -> tuple[Link | None, KeyPair | None]:
+    """The key pair in a Secret; a link only where there is none.
+
+    :param key: in which the object store's YAML is
+    :param pair_keys: the keys of id and secret, where the Secret has them by themselves
+    """
     change = "Run the playbook that writes the Secret, or correct key_secret"
     try:
         secret = kube.get("api", "v1", "namespaces", namespace, "secrets", name)
@@ -34,17 +40,20 @@ def read_pair(kube: KubeApi, namespace: str, name: str, key: str) -> tuple[Link 
         detail = f"The Secret {namespace}/{name} cannot be read"
         return failed("access_key", detail, "it does not exist", change, missing=True, by_run=True), None
     data = secret.get("data") or {}
-    if key not in data:
-        keys = ", ".join(sorted(data)) or "none"
-        detail = f"The Secret {namespace}/{name} has no key {key}"
-        return failed("access_key", detail, f"its keys are: {keys}", change, by_run=True), None
+    for wanted in pair_keys or (key,):
+        if wanted not in data:
+            keys = ", ".join(sorted(data)) or "none"
+            detail = f"The Secret {namespace}/{name} has no key {wanted}"
+            return failed("access_key", detail, f"its keys are: {keys}", change, by_run=True), None
     try:
+        if pair_keys:
+            return None, KeyPair(*(base64.b64decode(data[each]).decode().strip() for each in pair_keys))
         return None, keys_in(base64.b64decode(data[key]).decode())
     except NotAPair as e:
         detail = f"No key pair can be read from {key} of the Secret {namespace}/{name}"
         return failed("access_key", detail, str(e), change, by_run=True), None
     except ValueError:
-        detail = f"No key pair can be read from {key} of the Secret {namespace}/{name}"
+        detail = f"No key pair can be read from {' and '.join(pair_keys or (key,))} of the Secret {namespace}/{name}"
         return failed("access_key", detail, "it is not text", change, by_run=True), None
 
 

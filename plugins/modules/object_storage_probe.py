@@ -144,6 +144,14 @@ options:
           - Key in the Secret, whose value is the YAML with C(config.access_key) and C(config.secret_key).
         type: str
         default: object-store.yaml
+      access_key_id_key:
+        description:
+          - Key in the Secret that has the id of the access key by itself, as StackGres reads it, in place of a YAML.
+        type: str
+      secret_access_key_key:
+        description:
+          - Key in the Secret that has its secret. Goes with O(key_secret.access_key_id_key).
+        type: str
 extends_documentation_fragment:
   - kubestrap.aws.attributes.info
   - kubestrap.aws.attributes.action_group
@@ -314,6 +322,8 @@ KEY_PAIR = dict(
 KEY_SECRET = dict(
     name=dict(type="str", required=True),
     key=dict(type="str", default="object-store.yaml", no_log=False),
+    access_key_id_key=dict(type="str", no_log=False),
+    secret_access_key_key=dict(type="str", no_log=False),
 )
 ARGUMENTS = dict(
     **KUBERNETES_ARGUMENTS,
@@ -334,7 +344,12 @@ ARGUMENTS = dict(
     audience=dict(type="str", default="sts.amazonaws.com"),
     pods=dict(type="dict", options=dict(label_selectors=dict(type="list", elements="str", default=[]))),
     key_pair=dict(type="dict", options=KEY_PAIR, no_log=False),
-    key_secret=dict(type="dict", options=KEY_SECRET, no_log=False),
+    key_secret=dict(
+        type="dict",
+        options=KEY_SECRET,
+        required_together=[("access_key_id_key", "secret_access_key_key")],
+        no_log=False,
+    ),
 )
 IDENTITIES = ("service_accounts", "key_pair", "key_secret")
 RULES = dict(
@@ -384,7 +399,7 @@ def claim_of(params, region):
         role_arn=params["role_arn"] or "",
         audience=params["audience"],
         pair=params["key_pair"] and KeyPair(**params["key_pair"]),
-        key_secret=params["key_secret"],
+        key_secret=params["key_secret"] and {key: name for key, name in params["key_secret"].items() if name},
         label_selectors=None if params["pods"] is None else tuple(params["pods"]["label_selectors"]),
         awaited=params["awaited"],
         patience_seconds=params["wait_timeout"] if params["recently_changed"] else 0,

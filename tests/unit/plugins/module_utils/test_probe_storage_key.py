@@ -54,3 +54,16 @@ def test_a_secret_with_a_pair() -> None:
     text = f"config: {{access_key: {ID}, secret_key: {SECRET}}}".encode()
     link, pair = keys.read_pair(Cluster(secret(y=text)), "monitoring", "thanos", "y")
     assert (link, pair) == (None, KeyPair(ID, SECRET))
+
+
+def test_a_secret_with_id_and_secret_by_themselves() -> None:
+    both = ("accessKeyId", "secretAccessKey")
+    found = secret(accessKeyId=f"{ID}\n".encode(), secretAccessKey=SECRET.encode())
+    assert keys.read_pair(Cluster(found), "databases", "s3", "y", both) == (None, KeyPair(ID, SECRET))
+    link, pair = keys.read_pair(Cluster(secret(accessKeyId=b"x")), "databases", "s3", "y", both)
+    assert pair is None
+    assert link is not None
+    assert link.detail == "The Secret databases/s3 has no key secretAccessKey"
+    link, pair = keys.read_pair(Cluster(secret(accessKeyId=b"\xff", secretAccessKey=b"\xff")), "d", "s", "y", both)
+    assert link is not None
+    assert "accessKeyId and secretAccessKey" in link.detail
