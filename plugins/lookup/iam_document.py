@@ -60,6 +60,9 @@ options:
         O(remove).
       - V(cost_allocation_tags_operator), for whoever runs the role C(kubestrap.aws.cost_allocation_tags). Takes O(partition), O(account_id), and
         may take O(backfill), O(operator_arn) and O(extent).
+      - V(stackgres_backup_operator), for whoever runs the role C(kubestrap.aws.stackgres_backup). Takes O(partition), O(account_id), O(region),
+        O(cluster_name), and may take O(role_names) and O(user_names) (one of them is needed), O(issuer), O(bucket), O(clusters), O(iam_path),
+        O(permissions_boundary), O(operator_arn) and O(extent).
     type: list
     elements: str
     required: true
@@ -239,6 +242,18 @@ options:
   versioned:
     description: Whether the bucket keeps versions. WAL-G 3.0.8 and later then delete versions, too.
     type: bool
+  role_names:
+    description: Names of the roles of SGClusters.
+    type: list
+    elements: str
+  user_names:
+    description: Names of the users of SGClusters with an access key.
+    type: list
+    elements: str
+  clusters:
+    description: The SGClusters in whose folders of O(bucket) the proof writes, each as C(namespace/name).
+    type: list
+    elements: str
   user_name:
     description: Name of the user, with O(identity_method=access_key).
     type: str
@@ -315,6 +330,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_cost_tag_policies import OPERATOR_COST_TAG_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_policies import OPERATOR_POLICIES
+from ansible_collections.kubestrap.aws.plugins.module_utils.operator_stackgres import OPERATOR_STACKGRES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_storage_policies import OPERATOR_STORAGE_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.operator_tag_policies import OPERATOR_TAG_POLICIES
 from ansible_collections.kubestrap.aws.plugins.module_utils.policies import POLICIES, document
@@ -330,6 +346,7 @@ DOCUMENTS = {
     **OPERATOR_STORAGE_POLICIES,
     **OPERATOR_TAG_POLICIES,
     **OPERATOR_COST_TAG_POLICIES,
+    **OPERATOR_STACKGRES,
     **TRUSTS,
 }
 

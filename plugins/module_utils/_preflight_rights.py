@@ -20,6 +20,7 @@ from ._errors import error_code
 from ._plan import gather
 from .operator_cost_tag_policies import OPERATOR_COST_TAG_POLICIES
 from .operator_policies import OCCASIONAL, OPERATOR_POLICIES
+from .operator_stackgres import OPERATOR_STACKGRES
 from .operator_storage_policies import OPERATOR_STORAGE_POLICIES, STORAGE_OCCASIONAL
 
 try:
@@ -31,9 +32,10 @@ Pair = tuple[str, str]  # an action and the resource it is needed on
 
 # The documents of which IAM can be asked, with what no run with the defaults needs of them. A workload's role is that
 # of Kubecost with another name, so that it has the exceptions of both.
-DOCUMENTS = {**OPERATOR_POLICIES, **OPERATOR_STORAGE_POLICIES, **OPERATOR_COST_TAG_POLICIES}
+DOCUMENTS = {**OPERATOR_POLICIES, **OPERATOR_STORAGE_POLICIES, **OPERATOR_STACKGRES, **OPERATOR_COST_TAG_POLICIES}
 _SELDOM = {
     "object_storage_workload_operator": OCCASIONAL | STORAGE_OCCASIONAL,
+    "stackgres_backup_operator": OCCASIONAL | STORAGE_OCCASIONAL,
     "workload_storage_operator": STORAGE_OCCASIONAL,
 }
 

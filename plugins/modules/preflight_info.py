@@ -264,6 +264,7 @@ options:
           - kubecost_cluster_operator
           - kubecost_payer_operator
           - object_storage_workload_operator
+          - stackgres_backup_operator
           - workload_storage_operator
       parameters:
         description: What the policy takes besides partition and account, which are those of the credentials.
