@@ -17,6 +17,7 @@ from ansible_collections.kubestrap.aws.plugins.module_utils import (
     operator_cost_tag_policies,
     operator_policies,
     operator_rbac,
+    operator_stackgres,
     operator_storage_policies,
     operator_tag_policies,
     policies,
@@ -41,11 +42,12 @@ def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
     functions = {
         **operator_policies.OPERATOR_POLICIES,
         **operator_storage_policies.OPERATOR_STORAGE_POLICIES,
+        **operator_stackgres.OPERATOR_STACKGRES,
         **operator_tag_policies.OPERATOR_TAG_POLICIES,
         **operator_cost_tag_policies.OPERATOR_COST_TAG_POLICIES,
     }
     documents = ("kubecost_payer_operator", "kubecost_cluster_operator")
-    documents += ("workload_storage_operator", "object_storage_workload_operator")
+    documents += ("workload_storage_operator", "object_storage_workload_operator", "stackgres_backup_operator")
     documents += ("tag_report_payer_operator", "tag_report_operator", "tag_apply_operator")
     documents += ("cost_allocation_tags_operator",)
     assert set(documents) == set(functions)
@@ -56,6 +58,7 @@ def test_the_policies_are_those_of_the_lookups_that_are_shown() -> None:
 def test_the_rbac_objects() -> None:
     objects = [block for block in blocks("yaml") if "ClusterRole" in block]
     wanted = [operator_rbac.kubecost_cluster_rbac(), operator_rbac.object_store_rbac(), operator_rbac.tag_report_rbac()]
+    wanted.append(operator_stackgres.stackgres_backup_rbac(namespace="databases"))
     listed = [yaml.safe_load(block) for block in objects]
     assert [each["kind"] for each in listed] == ["List"] * len(wanted)
     assert [each["items"] for each in listed] == wanted
