@@ -84,6 +84,14 @@ def test_a_role_gets_what_the_last_run_says() -> None:
     assert who(policy) == [Sharer(ONE, "b"), Sharer(TWO, "a")]
 
 
+def test_a_role_may_have_several_folders() -> None:
+    """Its own, and one that it reads for a restore."""
+    policy = shared(None, entry(ONE, prefix="a"), entry(ONE, prefix="b"))
+    assert who(policy) == [Sharer(ONE, "a"), Sharer(ONE, "b")]
+    assert refused(policy) == [ONE]
+    assert shared(policy, entry(ONE, prefix="a"), entry(ONE, prefix="b")) is policy
+
+
 def test_who_is_named_to_leave_leaves() -> None:
     policy = shared(None, entry(ONE, prefix="a"), entry(TWO), entry(USER))
     policy = shared(policy, entry(TWO), leaving=[ONE, TWO])
