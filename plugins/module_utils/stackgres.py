@@ -314,12 +314,26 @@ def _blocked(entry: Entry, found: t.Mapping[str, t.Any], changed: list[dict[str,
 def _checkable(found: t.Mapping[str, t.Any], changed: list[dict[str, t.Any]], own_key: bool) -> list[dict[str, t.Any]]:
     """What a dry run can ask the operator's webhooks about: not what names something that is yet to be made.
 
-    :param own_key: whether the SGObjectStorage names a Secret of ours, which the first run makes before it
+    :param own_key: whether the SGObjectStorage names a Secret of ours, which the run makes before it
     """
-    made = found.get("object_storage") is not None
-    if not found.get("namespace_exists") or (own_key and not made):
+    storage = found.get("object_storage")
+    if not found.get("namespace_exists"):
         return []
-    return [definition for definition in changed if made or definition["kind"] == "SGObjectStorage"]
+    asked = []
+    for definition in changed:
+        if definition["kind"] == "SGObjectStorage":
+            # One that is named already has been seen by the webhook; another is not there before the run.
+            if not own_key or _selectors(definition) == _selectors(storage):
+                asked.append(definition)
+        elif storage is not None:
+            asked.append(definition)
+    return asked
+
+
+def _selectors(storage: t.Any) -> t.Any:
+    """The keys of Secrets that an SGObjectStorage names, ``None`` for none."""
+    spec = (storage or {}).get("spec") or {}
+    return ((spec.get(spec.get("type")) or {}).get("awsCredentials") or {}).get("secretKeySelectors")
 
 
 def _summary(definition: t.Mapping[str, t.Any]) -> str:

@@ -241,3 +241,19 @@ def test_a_dry_run_asks_only_about_what_can_be_asked() -> None:
     storage = {"metadata": {"name": "orders-backups"}, "spec": {}}
     (there,) = made(seen={"clusters": [found(namespace_exists=True, object_storage=storage)]})["clusters"]
     assert there["apply_in_check_mode"] == there["apply"]
+    # A Secret that the run makes is not there before it.
+    (keyed,) = made(
+        {**ENTRY, "identity_method": "access_key"},
+        seen={"clusters": [found(namespace_exists=True, object_storage=storage)]},
+    )["clusters"]
+    assert [each["kind"] for each in keyed["apply_in_check_mode"]] == ["SGCluster"]
+    named = next(each for each in keyed["apply"] if each["kind"] == "SGObjectStorage")
+    other = {
+        "metadata": {"name": "orders-backups"},
+        "spec": {**named["spec"], "s3": {**named["spec"]["s3"], "region": "x"}},
+    }
+    (again,) = made(
+        {**ENTRY, "identity_method": "access_key"},
+        seen={"clusters": [found(namespace_exists=True, object_storage=other)]},
+    )["clusters"]
+    assert again["apply_in_check_mode"] == again["apply"] != []
