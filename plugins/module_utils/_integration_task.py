@@ -75,6 +75,7 @@ class TaskPlan:
 
     :ivar settings: of the user, with the id of the key that the workload holds
     :ivar new_key: whether the last change of the user makes a key, so that the document has ``PENDING`` in its place
+    :ivar goes: whether it is all taken away
     """
 
     state: t.Mapping[str, t.Any]
@@ -82,11 +83,17 @@ class TaskPlan:
     user: Plan | None = None
     settings: Settings = Settings()
     new_key: bool = False
+    goes: bool = False
+
+    @property
+    def parts(self) -> tuple[tuple[KubeChange, ...], tuple[KubeChange, ...]]:
+        """What is done in the cluster before the user's turn, and after it. The Secret goes before the keys in it."""
+        return (self.objects.changes, ()) if self.goes else _parted(self.objects.changes)
 
     @property
     def changes(self) -> list[str]:
         """What is done, one line per call, in its order."""
-        first, rest = _parted(self.objects.changes)
+        first, rest = self.parts
         parts = (first, self.user.changes if self.user else (), rest)
         return [change.summary for part in parts for change in part]
 
@@ -137,11 +144,11 @@ def plan_absent(state: t.Mapping[str, t.Any], task: Task) -> TaskPlan:
     """What of it is ours, and goes; the Secret before the user, whose keys are dead then."""
     objects = _integration_objects.plan_absent(state, task.wanted)
     if not task.user:
-        return TaskPlan(state, objects)
+        return TaskPlan(state, objects, goes=True)
     user = plan_user_absent(task.user, state["user"], task.settings.ownership_tags)
     kept = (*objects.kept, *([user.kept] if user.kept else []))
     lines = [f"- {change.summary}" for change in user.changes]
-    return TaskPlan(state, dataclasses.replace(objects, kept=kept, lines=(*objects.lines, *lines)), user)
+    return TaskPlan(state, dataclasses.replace(objects, kept=kept, lines=(*objects.lines, *lines)), user, goes=True)
 
 
 def apply(
@@ -153,9 +160,7 @@ def apply(
     :raises KubeError: the API server refused something
     :raises AnsibleAWSError: AWS refused something
     """
-    first, rest = _parted(planned.objects.changes)
-    if task.payers is None:  # the Secret goes before the keys in it
-        first, rest = planned.objects.changes, ()
+    first, rest = planned.parts
     _kube_objects.apply(kube, first)
     if planned.new_key:
         # A key that cannot be written down is not made.

@@ -182,11 +182,11 @@ def run_playbook(
         command += ["--limit", limit] if limit else []
         command += arguments
         command += [_write(place / "play.yml", playbook) if isinstance(playbook, list) else str(playbook)]
-        mark = sandbox.mark()
         # What Ansible reads once, when it is imported, cannot be another for one run.
         plain = plain or bool(os.environ.get(PLAIN_VARIABLE)) or any(key in SETTINGS for key in environment or {})
         own = {} if plain or role_profiles else {"AWS_CONFIG_FILE": _with_sessions(sandbox, place / "aws-config")}
         environment = {**_environment(place, sandbox, profile), **own, **(environment or {})}
+        mark = sandbox.mark()  # after the sessions, whose calls are not the run's
         rc, stdout, stderr = (_run_plain if plain else _run_warm)(place, command, environment, timeout, kill_when)
         calls = sandbox.calls(since=mark)
     tasks, stats = _parse(stdout)
