@@ -4,9 +4,10 @@
 """ansible-playbook in a process that is forked from one which has imported all that a run needs.
 
 Most of the processor time of a run goes into importing the same code again: Ansible once, boto3 and the collections
-once for each module. Here a fork server (``multiprocessing``) has imported it. Each run is a fork of it, and each
-module a fork of the worker that Ansible makes for a task. Playbooks, plugins, modules, their arguments and what goes
-over the network are the same as ever; only how Python comes to its code differs.
+once for each module. Here a fork server (``multiprocessing``) has imported it. Each run is a fork of it, and a module
+runs in the worker that Ansible forks for its task. Actions that only compute (``COMPUTE``) need no worker. Playbooks,
+plugins, modules, their arguments and what goes over the network are the same as ever; only how Python comes to its code
+differs.
 
     start([*arguments], environment=..., stdout=..., stderr=...)  ->  a multiprocessing.Process
 
@@ -31,8 +32,10 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 # How Ansible tells a test what it did, and what it shall not say.
 SETTINGS = {
@@ -45,6 +48,14 @@ SETTINGS = {
 FOREIGN_MODULES = ("kubernetes.core.plugins.modules.k8s", "kubernetes.core.plugins.modules.helm")
 # Services whose models take botocore longest to read.
 SERVICES = ("athena", "cloudformation", "cur", "eks", "glue", "iam", "kms", "s3", "sts")
+# Actions that ask nobody and wait for nothing: three of four tasks, each of which would be a process of its own.
+COMPUTE = frozenset(
+    f"ansible.builtin.{name}"
+    for name in (
+        *("assert", "debug", "fail", "include_role", "include_tasks"),
+        *("set_fact", "set_stats", "validate_argument_spec"),
+    )
+)
 # How arguments and results are written; all modules have this one.
 PROFILE = "legacy"
 
@@ -52,6 +63,8 @@ _forks = multiprocessing.get_context("forkserver")
 # Module payloads of a worker: what Ansible hands to the connection -> what is to be run.
 _payloads: dict[bytes, tuple[str, bytes, dict[str, str]]] = {}
 _real: dict[str, Any] = {}
+# Modules that have run in this process.
+_ran: list[str] = []
 
 
 def start(
@@ -83,6 +96,7 @@ def import_everything() -> None:
     os.environ.update(SETTINGS)
     from ansible.cli import playbook  # the first of Ansible's modules to be imported, as it demands
     from ansible.executor import module_common
+    from ansible.executor.process.worker import WorkerProcess
     from ansible.plugins import action, loader
 
     loader._configure_collection_loader()
@@ -104,9 +118,15 @@ def import_everything() -> None:
         common=module_common,
         modify_module=action.modify_module,
         execute=action.ActionBase._low_level_execute_command,
+        start=WorkerProcess.start,
     )
+    WorkerProcess.start = _start
     action.modify_module = _modify_module
     action.ActionBase._low_level_execute_command = _execute
+    templates = importlib.import_module(f"{__package__}.warm_templates")
+    templates.remember()
+    root = Path(ours.__path__[0]).parents[1]
+    templates.compile_files(root / "roles", root / "playbooks")
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     gc.collect()
     gc.freeze()
@@ -135,6 +155,32 @@ def _run(arguments: list[str], environment: dict[str, str], mark: str, folder: s
         os._exit(code if isinstance(code, int) else 1)
 
 
+def _start(worker: Any) -> None:
+    """Fork the worker, or do in this process what it would do, on copies of what it would have to itself."""
+    if worker._task.action not in COMPUTE:
+        _real["start"](worker)
+        return
+    from ansible._internal._task import TaskContext  # hidden, but what WorkerProcess.run uses as well
+    from ansible.executor.task_executor import TaskExecutor
+    from ansible.executor.task_result import _RawTaskResult
+
+    task = worker._task.copy()
+    with TaskContext(task):
+        result = TaskExecutor(
+            worker._host,
+            task,
+            worker._task_vars,
+            worker._play_context.copy(),
+            worker._loader,
+            worker._shared_loader_obj,
+            worker._final_q,
+            worker._variable_manager,
+        ).run()
+    worker._final_q.send_task_result(
+        _RawTaskResult(host=worker._host, task=task, return_data=result, task_fields=task.dump_attrs())
+    )
+
+
 def _modify_module(**options: Any) -> Any:
     """The payload of a module: a key in place of a program that has all its imports in it."""
     from ansible.module_utils.common.json import Direction, get_module_encoder
@@ -159,39 +205,44 @@ def _execute(self: Any, cmd: str, *args: Any, in_data: bytes | None = None, **op
 
 
 def _run_module(name: str, parameters: bytes, environment: dict[str, str]) -> dict[str, Any]:
-    """Run a module in a fork: what it printed, and its exit code."""
+    """Run a module: what it printed, and its exit code. The first one of a worker needs no process of its own."""
+    if not _ran:
+        _ran.append(name)
+        code, output = _be_module(name, parameters, environment)
+        return _answer(code, output)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        code: Any = 1
-        printed = sys.stdout = sys.stderr = io.StringIO()
-        try:
-            os.close(reader)
-            os.environ.update(environment)
-            code = _be_module(name, parameters)
-        except BaseException:
-            printed.write(traceback.format_exc())
-        finally:
-            with open(writer, "wb") as pipe:
-                pipe.write(printed.getvalue().encode())
-            os._exit(code if isinstance(code, int) else 1)
+        os.close(reader)
+        code, output = _be_module(name, parameters, environment)
+        with open(writer, "wb") as pipe:
+            pipe.write(output.encode())
+        os._exit(code)
     os.close(writer)
     with open(reader, "rb") as pipe:
         output = pipe.read().decode()
     _child, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
+    return _answer(os.waitstatus_to_exitcode(status), output)
+
+
+def _answer(code: int, output: str) -> dict[str, Any]:
     return {"rc": code, "stdout": output, "stdout_lines": output.splitlines(), "stderr": "", "stderr_lines": []}
 
 
-def _be_module(name: str, parameters: bytes) -> Any:
+def _be_module(name: str, parameters: bytes, environment: dict[str, str]) -> tuple[int, str]:
     from ansible.module_utils import _internal, basic
 
     basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = parameters, PROFILE
-    _internal.is_controller = False  # a module tells of warnings in its result
-    try:
-        runpy.run_module(
-            name, init_globals={"_module_fqn": name, "_modlib_path": ""}, run_name="__main__", alter_sys=True
-        )
-    except SystemExit as end:
-        return end.code
-    raise RuntimeError(f"{name} has not ended itself")
+    printed = io.StringIO()
+    with mock.patch.object(_internal, "is_controller", False):  # a module tells of warnings in its result
+        with mock.patch.dict(os.environ, environment), redirect_stdout(printed), redirect_stderr(printed):
+            code: Any = 1
+            try:
+                globals_ = {"_module_fqn": name, "_modlib_path": ""}
+                runpy.run_module(name, init_globals=globals_, run_name="__main__", alter_sys=True)
+                print(f"{name} has not ended itself")
+            except SystemExit as end:
+                code = end.code or 0
+            except BaseException:
+                traceback.print_exc()
+    return code if isinstance(code, int) else 1, printed.getvalue()
