@@ -140,7 +140,7 @@ def read(connection: AwsConnection, name: str, arn: str, with_tags: bool) -> Wor
     """The workgroup, ``None`` when it does not exist (one call; with tags two, side by side)."""
     reads: dict[str, t.Callable[[], t.Any]] = {"workgroup": lambda: _get(connection, name)}
     if with_tags:
-        reads["tags"] = lambda: _tags(connection, arn)
+        reads["tags"] = lambda: read_tags(connection, arn)
     found = gather(reads)
     if found["workgroup"] is None:
         return None
@@ -356,7 +356,7 @@ def _list(connection: AwsConnection) -> list[dict[str, t.Any]]:
 
 
 @_AthenaError.list_error_handler("read the tags of the Athena workgroup", default_value={})
-def _tags(connection: AwsConnection, arn: str) -> dict[str, str]:
+def read_tags(connection: AwsConnection, arn: str) -> dict[str, str]:
     """Tags of the workgroup; none when it does not exist."""
     pages = connection.client("athena").get_paginator("list_tags_for_resource").paginate(ResourceARN=arn)
     return boto3_tag_list_to_ansible_dict([tag for page in pages for tag in page.get("Tags", [])])

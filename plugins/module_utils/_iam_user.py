@@ -34,17 +34,23 @@ User = dict[str, t.Any]
 
 
 def read(
-    connection: AwsConnection, name: str, policy_names: t.Collection[str] = (), all_names: bool = False
+    connection: AwsConnection,
+    name: str,
+    policy_names: t.Collection[str] = (),
+    all_names: bool = False,
+    only_key_too: bool = True,
 ) -> User | None:
     """The user, ``None`` when it does not exist.
 
     :param policy_names: the inline policies to read, one call each; those that do not exist are left out
     :param all_names: whether the names of all inline policies are read too (one call), as ``inline_policy_names``
+    :param only_key_too: whether it is read of an only key, too, when it was last used (one call). Nothing follows from
+        it: of two keys it tells which one is not needed any more
     """
     iam = connection.client("iam")
     reads: dict[str, t.Callable[[], t.Any]] = {
         "user": functools.partial(get_iam_user, iam, name, normalize=False),
-        "keys": functools.partial(_read_keys, iam, name),
+        "keys": functools.partial(_read_keys, iam, name, only_key_too),
     }
     for policy in policy_names:
         reads[f"policy {policy}"] = functools.partial(_get_policy, iam, name, policy)
@@ -156,17 +162,16 @@ def _noted(tag: str, key_id: str) -> str | None:
     return since if time.tzinfo else None
 
 
-def _read_keys(iam: t.Any, name: str) -> list[dict[str, t.Any]]:
+def _read_keys(iam: t.Any, name: str, only_key_too: bool = True) -> list[dict[str, t.Any]]:
     keys = get_iam_access_keys(iam, name)
-    last_used = gather(
-        {key["access_key_id"]: functools.partial(_get_last_used, iam, key["access_key_id"]) for key in keys}
-    )
+    ids = [key["access_key_id"] for key in keys] if len(keys) > 1 or only_key_too else []
+    last_used = gather({key_id: functools.partial(_get_last_used, iam, key_id) for key_id in ids})
     return [
         {
             "access_key_id": key["access_key_id"],
             "status": key["status"],
             "create_date": _text(_time(key["create_date"])),
-            "last_used": _text(last_used[key["access_key_id"]]),
+            "last_used": _text(last_used.get(key["access_key_id"])),
         }
         for key in keys
     ]

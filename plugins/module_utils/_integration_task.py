@@ -115,7 +115,12 @@ def read(kube: KubeApi, connection: t.Callable[[], AwsConnection], task: Task) -
     if task.user and task.payers is not None:
         settings = task.settings
         reads["user"] = functools.partial(
-            _iam_user.read, connection(), task.user, sorted(settings.documents), settings.exclusive
+            _iam_user.read,
+            connection(),
+            task.user,
+            sorted(settings.documents),
+            settings.exclusive,
+            only_key_too=False,
         )
     elif task.user:
         reads["user"] = functools.partial(_iam_user.read_to_delete, connection(), task.user)

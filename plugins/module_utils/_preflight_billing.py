@@ -26,7 +26,7 @@ from ._preflight_names import problems_of
 from ._preflight_quota import check_reports
 from ._preflight_reader import judge_reader
 from ._preflight_report import judge_report
-from ._preflight_workgroup import judge_workgroup
+from ._preflight_workgroup import fits, judge_workgroup
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -45,7 +45,9 @@ class Wanted:
     :ivar workgroup_change: whether a workgroup that is not ours may be changed, ``primary`` too
     :ivar results_location: where the results are to go, ``s3://bucket/folder/``
     :ivar reader_role_arns: roles that are to be let in, as far as they are known
+    :ivar tags: of a workgroup that is ours
     :ivar ownership_tags: by which our own resources are known
+    :ivar account_id: of the payer, where it is known
     :ivar check_quotas: whether a new report has to find room among those of the account
     """
 
@@ -65,8 +67,10 @@ class Wanted:
     role_path: str = "/"
     reader_role_arns: t.Sequence[str] = ()
     trust_size_limit: int = policies.TRUST_POLICY_SIZE
+    tags: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     ownership_tags: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     check_quotas: bool = False
+    account_id: str = ""
 
 
 def look(connection: AwsConnection, account_id: str, wanted: Wanted) -> tuple[dict[str, t.Any], list[str]]:
@@ -75,6 +79,7 @@ def look(connection: AwsConnection, account_id: str, wanted: Wanted) -> tuple[di
     :returns: ``report``, ``workgroup``, ``reader_role`` as their judges describe them, ``notes`` (sentences for the
         user); and the problems, one sentence each
     """
+    wanted = dataclasses.replace(wanted, account_id=account_id)
     try:
         found = _read(connection, account_id, wanted)
     except AnsibleAWSError as e:
@@ -101,10 +106,18 @@ def _read(connection: AwsConnection, account_id: str, wanted: Wanted) -> dict[st
     return gather(
         {
             "reports": lambda: _cur_report.read_definitions(connection, service, account_id),
-            "workgroup": lambda: _athena_workgroup.read(connection, wanted.workgroup, arn, with_tags=True),
+            "workgroup": lambda: _read_workgroup(connection, wanted, arn),
             "role": functools.partial(_iam_role.read, connection, wanted.role_name),
         }
     )
+
+
+def _read_workgroup(connection: AwsConnection, wanted: Wanted, arn: str) -> dict[str, t.Any] | None:
+    """The workgroup; its tags only where it matters whose it is, or some are wanted."""
+    found = _athena_workgroup.read(connection, wanted.workgroup, arn, with_tags=bool(wanted.tags))
+    if found is None or wanted.tags or fits(found, wanted):
+        return found
+    return {**found, "tags": _athena_workgroup.read_tags(connection, arn)}
 
 
 def _check_results_bucket(connection: AwsConnection, account_id: str, workgroup: t.Mapping[str, t.Any]) -> list[str]:

@@ -32,6 +32,8 @@ from ._preflight_tags import look as look_at_tags
 
 Params = t.Mapping[str, t.Any]
 Found = tuple[list[str], list[str]]  # problems and notes
+# Of a connection's caller, what the result calls it.
+_CALLER = {"account": "account_id", "arn": "arn", "partition": "aws_partition"}
 
 
 def look(connection: AwsConnection, params: Params, check_mode: bool = False) -> dict[str, t.Any]:
@@ -40,6 +42,9 @@ def look(connection: AwsConnection, params: Params, check_mode: bool = False) ->
     :param params: the options of that module
     :param check_mode: nothing will be written, so that a right which is missing is a note
     """
+    if params["caller"]:
+        seen_before = params["caller"]
+        connection.caller = {name: seen_before[key] for name, key in _CALLER.items()}
     account_problems = check_account(params["expected_account_id"], params["account_required"])
     account_id = None if account_problems else params["expected_account_id"]
     problems = [*params["problems"], *account_problems]
@@ -82,8 +87,9 @@ def look(connection: AwsConnection, params: Params, check_mode: bool = False) ->
         problems += wrong
         # Where a key is to be set, there is something to be made.
         first = first or bool((found["cost_allocation_tags"] or {}).get("changes"))
+    found["first"] = first
     if not problems:
-        if first and params["rights"]:
+        if params["rights"] and (first or params["rights"].get("always")):
             lacking, unseen = _may(_rights(connection, params, caller, seen["buckets"], found["cluster"]), check_mode)
             problems, notes = problems + lacking, notes + unseen
         if params["quotas"] and _makes_roles(found["billing_data"], first):

@@ -23,17 +23,19 @@ def judge_report(reports: t.Sequence[t.Mapping[str, t.Any]], wanted: t.Any) -> t
 
     :param reports: as ``_cur_report.shape`` makes them
     :param wanted: a ``Wanted`` of ``_preflight_billing``
-    :returns: ``exists``, and ``others_in_bucket`` (names of further reports that AWS delivers into the report bucket);
-        and a problem when it exists with other settings
+    :returns: ``exists``, ``fits`` (whether nothing of it is to be changed but tags), ``status`` (its last delivery) and
+        ``others_in_bucket`` (names of further reports that AWS delivers into the report bucket); and a problem when it
+        exists with other settings
     """
     named = {report["report_name"]: report for report in reports}
     current = named.pop(wanted.report_name, None)
     others = sorted(name for name, report in named.items() if report["s3_bucket"] == wanted.report_bucket)
-    fact = {"exists": current is not None, "others_in_bucket": others}
+    fact: dict[str, t.Any] = {"exists": current is not None, "fits": False, "status": {}, "others_in_bucket": others}
     if current is None or wanted.taken_away:
         return fact, []
     place = {"s3_bucket": wanted.report_bucket, "s3_prefix": wanted.report_prefix, "s3_region": wanted.region}
     expected = differences(dict(current), place)
+    fact |= {"fits": not expected, "status": current["report_status"]}
     fixed = [key for key in expected if key in FIXED]
     if not expected or (wanted.report_change and not fixed):
         return fact, []

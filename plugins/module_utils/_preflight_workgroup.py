@@ -10,10 +10,11 @@ A workgroup that enforces its settings sends results to its own location, whatev
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from . import policies
-from ._athena_workgroup import PRIMARY
+from ._athena_workgroup import PRIMARY, Settings, plan_present
 from ._ownership import is_foreign
 from ._preflight_names import problems_of
 
@@ -21,18 +22,56 @@ _CHANGE = "or write billing_data_workgroup_change: true to have this one changed
 _OTHER = "Write another name in billing_data_workgroup, such as kubecost, which is made when it does not exist"
 
 
+def settings_of(wanted: t.Any) -> Settings:
+    """What the role wants of a workgroup that is its to make.
+
+    :param wanted: a ``Wanted`` of ``_preflight_billing``
+    """
+    return Settings(
+        description=None if wanted.workgroup == PRIMARY else "Queries of the billing data by workloads on Kubernetes",
+        output_location=wanted.results_location,
+        expected_bucket_owner=wanted.account_id,
+        enforce_workgroup_configuration=True,
+        bytes_scanned_cutoff_per_query=wanted.scan_limit_bytes,
+        managed_query_results=False if wanted.workgroup_change else None,
+        tags=dict(wanted.tags) or None,
+        purge_tags=False,
+        ownership_tags=dict(wanted.ownership_tags),
+    )
+
+
+def _told(settings: Settings) -> dict[str, t.Any]:
+    """The settings that are wanted, as options of ``athena_workgroup``; tags are the role's own."""
+    given = {
+        field.name: getattr(settings, field.name) for field in dataclasses.fields(settings) if "tags" not in field.name
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def fits(workgroup: t.Mapping[str, t.Any] | None, wanted: t.Any) -> bool:
+    """Whether nothing of a workgroup would be changed, so that it does not matter whose it is.
+
+    :param workgroup: as ``_athena_workgroup.read`` returns it; tags have to be there where some are wanted
+    """
+    if workgroup is None or _unusable(workgroup) or workgroup["encryption"]:
+        return False
+    return not plan_present(dict(workgroup), wanted.workgroup, "", settings_of(wanted)).changes
+
+
 def judge_workgroup(
     workgroup: t.Mapping[str, t.Any] | None, wanted: t.Any
 ) -> tuple[dict[str, t.Any], list[str], list[str]]:
     """What will be effective.
 
-    :param workgroup: as ``_athena_workgroup.read`` returns it with tags
+    :param workgroup: as ``_athena_workgroup.read`` returns it; with tags unless it fits
     :param wanted: a ``Wanted`` of ``_preflight_billing``
     :returns: ``name``, ``managed`` (whether its settings are the task's to make: it is ours, it does not exist, or it
-        may be changed), ``follows`` (whether results go to its own location), ``results_location``, ``results_bucket``,
-        ``results_prefix``, ``results_kms_key_arn`` (``''`` for none); problems; and notes for the user
+        may be changed), ``settings`` (those), ``fits`` (whether it has them), ``follows`` (whether results go to its
+        own location), ``results_location``, ``results_bucket``, ``results_prefix``, ``results_kms_key_arn`` (``''``
+        for none); problems; and notes for the user
     """
-    known = workgroup is not None and not is_foreign(workgroup["tags"] or {}, wanted.ownership_tags)
+    serves = fits(workgroup, wanted)
+    known = serves or (workgroup is not None and not is_foreign(workgroup["tags"] or {}, wanted.ownership_tags))
     ours = (workgroup is None or known) and wanted.workgroup != PRIMARY
     managed = ours or wanted.workgroup_change
     own = None if managed or workgroup is None else workgroup["effective_output_location"]
@@ -41,6 +80,8 @@ def judge_workgroup(
     fact = {
         "name": wanted.workgroup,
         "managed": managed,
+        "fits": serves,
+        "settings": _told(settings_of(wanted)),
         "follows": own is not None and _place(own) != _place(wanted.results_location),
         "results_location": location,
         "results_bucket": bucket,

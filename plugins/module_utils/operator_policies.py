@@ -42,12 +42,14 @@ _BOUNDED = (
 # hand, take up tags that the inventory demands and changed descriptions, or belong to an option.
 OCCASIONAL = frozenset(
     {
+        "athena:ListTagsForResource",
         "athena:UpdateWorkGroup",
         "cur:ListTagsForResource",
         "cur:ModifyReportDefinition",
         "cur:TagResource",
         "glue:BatchCreatePartition",
         "glue:GetPartitions",
+        "glue:GetTags",
         "glue:TagResource",
         "iam:AddClientIDToOpenIDConnectProvider",
         "iam:DeleteOpenIDConnectProvider",

@@ -25,6 +25,23 @@ options:
       - Whether O(expected_account_id) must be given.
     type: bool
     default: false
+  caller:
+    description:
+      - Whose the credentials are, as an earlier task of this run with the same ones has returned it. STS is not asked again then.
+    type: dict
+    suboptions:
+      account_id:
+        description: As RV(preflight.account_id).
+        type: str
+        required: true
+      arn:
+        description: As RV(preflight.arn).
+        type: str
+        required: true
+      aws_partition:
+        description: As RV(preflight.aws_partition).
+        type: str
+        required: true
   buckets:
     description:
       - Buckets that will be made or used.
@@ -139,6 +156,10 @@ options:
         description: Characters that the trust of the role may have.
         type: int
         default: 2048
+      tags:
+        description: Tags that the workgroup is to have, where it is ours.
+        type: dict
+        default: {}
       ownership_tags:
         description: Tags by which our own resources are known.
         type: dict
@@ -274,6 +295,10 @@ options:
         description: Tags of what will be created, since policies may demand some.
         type: dict
         default: {}
+      always:
+        description: Whether to look also where nothing is seen that would have to be made.
+        type: bool
+        default: false
   cluster_rights:
     description:
       - What these credentials need to be allowed in the cluster for a first run. Asked from its API server (SelfSubjectAccessReview), which
@@ -372,6 +397,10 @@ preflight:
       description: Region of the host.
       type: str
       sample: eu-west-1
+    first:
+      description: Whether much is still to be made, so that O(rights) were looked up.
+      type: bool
+      sample: true
     buckets:
       description: Name of each bucket, and whether it exists.
       type: dict
@@ -450,8 +479,10 @@ preflight:
     billing_data:
       description:
         - What the payer account has already; V(null) when O(billing_data) was not given.
-        - C(report) has C(exists) and C(others_in_bucket), the names of further reports that are delivered into the report bucket.
-        - C(workgroup) has C(managed), whether its settings are made by us, and where results really go (C(results_location),
+        - C(report) has C(exists), C(fits) (whether nothing but tags is to be changed), C(status) (its last delivery) and C(others_in_bucket),
+          the names of further reports that are delivered into the report bucket.
+        - C(workgroup) has C(managed), whether its settings are made by us, C(settings) (those, as options of
+          M(kubestrap.aws.athena_workgroup)), C(fits) (whether it has them), and where results really go (C(results_location),
           C(results_bucket), C(results_prefix), C(results_kms_key_arn)); C(follows) says whether that is a location of the workgroup's own.
         - C(reader_role) has C(exists), C(ours) and C(readers), each with C(sid) and C(principals).
         - C(notes) are sentences for the user.
@@ -526,8 +557,10 @@ BILLING_DATA = dict(
     role_path=dict(type="str", default="/"),
     reader_role_arns=dict(type="list", elements="str", default=[]),
     trust_size_limit=dict(type="int", default=2048),
+    tags=dict(type="dict", default={}),
     ownership_tags=dict(type="dict", default={}),
 )
+CALLER = ("account_id", "arn", "aws_partition")
 COST_ALLOCATION_TAGS = dict(
     groups=dict(type="list", elements="str", required=True),
     labels=dict(type="bool", default=True),
@@ -543,6 +576,7 @@ def main():
         argument_spec=dict(
             expected_account_id=dict(type="raw"),
             account_required=dict(type="bool", default=False),
+            caller=dict(type="dict", options={name: dict(type="str", required=True) for name in CALLER}),
             buckets=dict(
                 type="list",
                 elements="dict",
@@ -592,6 +626,7 @@ def main():
                     document=dict(type="str", required=True, choices=sorted(DOCUMENTS)),
                     parameters=dict(type="dict", required=True),
                     tags=dict(type="dict", default={}),
+                    always=dict(type="bool", default=False),
                 ),
             ),
             cluster_rights=dict(

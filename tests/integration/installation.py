@@ -74,6 +74,13 @@ class Run(Result):
         """Host and name of each task that changed something, without the name of its role."""
         return [(task.host, task.name.rsplit(" : ", 1)[-1]) for task in self.tasks if task.changed]
 
+    @property
+    def counted(self) -> list[str]:
+        """The AWS calls that a budget is about, sorted: without queries, looks at a query that runs, and AssumeRole."""
+        counted = [call for call in self.calls if call["kind"] in ("read", "write")]
+        names = [f"{call['service']}:{call['operation']}" for call in counted]
+        return sorted(name for name in names if name != "athena:GetQueryExecution")
+
     def in_numbers(self) -> str:
         """The AWS calls in one line."""
         kinds = ", ".join(f"{self.count(kind=kind)} {kind}" for kind in ("read", "write", "query", "session"))

@@ -145,6 +145,7 @@ def test_what_billing_has_seen_is_activated_and_then_missed_in_the_data(story: S
 def test_the_next_delivery_has_the_columns_and_the_backfill_is_asked_for(story: Story) -> None:
     found = result(story.backfilled)
     assert found["missing"] == {}
+    assert found["columns"]["aws:eks:cluster-name"] == "resource_tags_aws_eks_cluster_name"
     assert found["columns"][LABEL] == "resource_tags_user_kubernetes_label_app_kubernetes_io_name"
     assert found["backfill"]["state"] == "running"
     assert f"start the backfill of cost allocation tags from {THIS_MONTH}" in story.backfilled.changes[PAYER]
@@ -181,6 +182,31 @@ def test_a_right_that_is_missing_is_named_before_the_first_write(story: Story) -
     assert f"lacks rights that this run needs: {rights}" in run.report
     assert "'cost_allocation_tags_operator'" in run.report
     assert run.writes == []
+
+
+def test_without_the_right_to_read_the_action_is_named(story: Story) -> None:
+    story.give("run", without="ce:ListCostAllocationTags", backfill=True)
+    run = story.place.run("kubecost_payer")
+    assert not run.ok
+    assert "cost_allocation_tags: " in run.report
+    assert f"{story.account}:assumed-role/operator/" in run.report
+    assert "is not authorized to perform: ce:ListCostAllocationTags" in run.report
+    assert run.writes == []
+
+
+def test_where_nobody_looks_up_the_rights_the_refusal_names_the_action_and_the_rest_is_done(story: Story) -> None:
+    story.give("run", without="ce:UpdateCostAllocationTagsStatus")
+    story.place.vars[PAYER]["cost_allocation_tags_backfill_from"] = ""
+    run = story.place.run("kubecost_payer", extra_vars={"kubestrap_check_rights": False})
+    assert run.rc == 2
+    assert run.outcome(PAYER)["state"] == "failed"
+    assert "is not authorized to perform: ce:UpdateCostAllocationTagsStatus" in run.notes(PAYER)
+    assert story.statuses()["kubernetes_pod"] == "Inactive"
+    # With the right it is done.
+    story.give("run")
+    done = story.run(extra_vars={"kubestrap_check_rights": False})
+    assert done.changes == {PAYER: ["activate the cost allocation tag kubernetes_pod"]}
+    assert story.statuses()["kubernetes_pod"] == "Active"
 
 
 def test_every_right_is_needed(story: Story) -> None:

@@ -174,6 +174,20 @@ def test_since_when_a_key_is_inactive(status: str, tag: str, since: str | None, 
     assert user["access_keys"][0]["last_used"] is None
 
 
+@pytest.mark.parametrize(("keys", "asked"), [([ONE], 0), ([ONE, TWO], 2)])
+def test_of_an_only_key_nobody_has_to_know_when_it_was_used(
+    keys: list[dict[str, Any]], asked: int, connection: AwsConnection
+) -> None:
+    listed = {"AccessKeyMetadata": keys, "IsTruncated": False}
+    called = answer(connection, {"GetUser": {"User": USER}, "ListAccessKeys": listed, "GetAccessKeyLastUsed": USED})
+
+    user = read(connection, "thanos", only_key_too=False)
+
+    assert called.count("GetAccessKeyLastUsed") == asked
+    assert user
+    assert [bool(key["last_used"]) for key in user["access_keys"]] == [asked > 0] * len(keys)
+
+
 def test_a_user_who_does_not_exist(connection: AwsConnection) -> None:
     operations = ("GetUser", "GetUserPolicy", "ListAccessKeys", "ListUserPolicies")
     answer(connection, dict.fromkeys((*operations, "ListAttachedUserPolicies", "ListGroupsForUser"), "NoSuchEntity"))

@@ -49,7 +49,7 @@ class World:
         self.user: Any = None
         self.kube = Kube()
         self.made = 0
-        monkeypatch.setattr(integration._iam_user, "read", lambda *_args: self.user)
+        monkeypatch.setattr(integration._iam_user, "read", lambda *_args, **_options: self.user)
         monkeypatch.setattr(integration._iam_user, "read_to_delete", lambda *_args: self.user)
         monkeypatch.setattr(integration, "apply_to_aws", self.apply)
 

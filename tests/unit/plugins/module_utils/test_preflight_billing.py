@@ -14,7 +14,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils import _preflight_billing as billing
 from ansible_collections.kubestrap.aws.plugins.module_utils import policies
 from ansible_collections.kubestrap.aws.plugins.module_utils._athena_workgroup import shape
-from unit.billing_data_wanted import wanted
+from unit.billing_data_wanted import OURS, wanted
 
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ACCOUNT = "111111111111"
@@ -33,7 +33,8 @@ class Account:
             "EnforceWorkGroupConfiguration": True,
             "ResultConfiguration": {"OutputLocation": "s3://theirs"},
         }
-        self.workgroup = {**shape({"Name": "kubecost", "Configuration": configuration}), "tags": {}}
+        self.workgroup = {**shape({"Name": "kubecost", "Configuration": configuration}), "tags": None}
+        self.tags: dict[str, str] = {}
 
     def client(self, service: str, region: str) -> Account:
         assert (service, region) == ("kms", "us-east-1")
@@ -53,6 +54,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setattr(billing._cur_report, "service_region", lambda _connection: "us-east-1")
     monkeypatch.setattr(billing._cur_report, "read_definitions", lambda *_args: made.reports)
     monkeypatch.setattr(billing._athena_workgroup, "read", lambda *_args, **_options: made.workgroup)
+    monkeypatch.setattr(billing._athena_workgroup, "read_tags", lambda *_args: made.tags)
     monkeypatch.setattr(billing._iam_role, "read", lambda *_args: None)
     monkeypatch.setattr(billing, "check_bucket", lambda *_args: made.bucket)
     return made
@@ -69,6 +71,14 @@ def test_what_is_found(account: Account) -> None:
     assert set(found) == {"report", "workgroup", "reader_role", "notes"}
     assert found["workgroup"]["results_location"] == "s3://theirs"
     assert len(found["notes"]) == 1
+
+
+def test_whose_a_workgroup_is_is_asked_where_it_differs_only(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.tags = OURS
+    assert look(account)[0]["workgroup"]["managed"], "it gets our settings"
+    monkeypatch.setattr(billing, "fits", lambda _workgroup, asked: asked.account_id == ACCOUNT)
+    monkeypatch.setattr(billing._athena_workgroup, "read_tags", lambda *_args: pytest.fail("nobody needs them"))
+    look(account)
 
 
 def test_the_bucket_of_another_workgroup_has_to_be_there(account: Account) -> None:

@@ -25,6 +25,7 @@ SIDS = ["ReadCluster", "ReadIssuer", "ReadAccount", "ReadRole", "RegisterIssuer"
 DEFAULTS = {
     "expected_account_id": None,
     "account_required": False,
+    "caller": None,
     "buckets": [],
     "names": [],
     "cluster_name": None,
@@ -139,9 +140,17 @@ def test_only_what_is_named_is_looked_at(world: World) -> None:
         "chart": None,
         "quotas": None,
         "cost_allocation_tags": None,
+        "first": False,
         "problems": [],
         "notes": [],
     }
+
+
+def test_whose_the_credentials_are_is_not_asked_twice(world: World) -> None:
+    connection = SimpleNamespace(region="eu-west-1")
+    seen = {"account_id": CALLER["account"], "arn": CALLER["arn"], "aws_partition": "aws"}
+    _preflight_host.look(connection, {**DEFAULTS, "caller": seen})  # type: ignore[arg-type]
+    assert connection.caller == CALLER
 
 
 def test_a_cluster_is_tried_with_its_own_certificate_authority(world: World) -> None:

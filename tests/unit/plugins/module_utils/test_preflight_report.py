@@ -38,7 +38,7 @@ def problem(*reports: dict[str, Any], **changes: Any) -> str:
 
 def test_a_report_that_is_not_there_is_made() -> None:
     fact, problems = judge_report([report("another", S3Bucket="theirs")], wanted())
-    assert fact == {"exists": False, "others_in_bucket": []}
+    assert fact == {"exists": False, "fits": False, "status": {}, "others_in_bucket": []}
     assert problems == []
 
 
@@ -52,8 +52,10 @@ def test_a_report_that_is_not_there_is_made() -> None:
     ],
 )
 def test_a_report_that_serves_is_used(more: dict[str, Any]) -> None:
-    fact, problems = judge_report([report("another"), report(**more)], wanted())
-    assert fact == {"exists": True, "others_in_bucket": ["another"]}
+    delivered = {"lastDelivery": "20260131T120000Z", "lastStatus": "SUCCESS"}
+    fact, problems = judge_report([report("another"), report(**more, ReportStatus=delivered)], wanted())
+    status = {"last_delivery": "20260131T120000Z", "last_status": "SUCCESS"}
+    assert fact == {"exists": True, "fits": True, "status": status, "others_in_bucket": ["another"]}
     assert problems == []
 
 
@@ -66,7 +68,8 @@ def test_a_report_in_another_place_is_adopted_by_naming_it() -> None:
     assert f"To use the report as it is, write {settings}." in said
     assert "billing_data_report_change: true" in said
     assert problem(theirs, report_bucket="theirs", report_prefix="billing/daily") == ""
-    assert problem(theirs, report_change=True) == ""
+    fact, problems = judge_report([theirs], wanted(report_change=True))
+    assert (fact["fits"], problems) == (False, [])
 
 
 def test_what_aws_can_change_is_changed_on_request() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestrap.aws.plugins.module_utils._athena_workgroup import shape
-from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_workgroup import judge_workgroup
+from ansible_collections.kubestrap.aws.plugins.module_utils._preflight_workgroup import fits, judge_workgroup
 from unit.billing_data_wanted import OURS, wanted
 
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -39,6 +39,59 @@ def test_our_own_gets_our_settings(current: Any) -> None:
     assert (found["managed"], found["follows"]) == (True, False)
     assert found["results_location"] == "s3://acme-results/kubecost/"
     assert (found["results_bucket"], found["results_prefix"]) == ("acme-results", "kubecost")
+
+
+AS_WANTED = {
+    **shape(
+        {
+            "Name": "kubecost",
+            "Description": "Queries of the billing data by workloads on Kubernetes",
+            "Configuration": {
+                "EnforceWorkGroupConfiguration": True,
+                "ResultConfiguration": {
+                    "OutputLocation": "s3://acme-results/kubecost/",
+                    "ExpectedBucketOwner": "111111111111",
+                },
+            },
+        }
+    ),
+    "tags": None,
+}
+
+
+def test_whose_it_is_does_not_matter_where_nothing_would_be_changed() -> None:
+    """Its tags were not read then."""
+    found = fact(AS_WANTED, account_id="111111111111")
+    assert (found["fits"], found["managed"], found["follows"]) == (True, True, False)
+    assert found["results_location"] == found["settings"]["output_location"] == "s3://acme-results/kubecost/"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"description": "Theirs"},
+        {"state": "DISABLED"},
+        {"output_location": "s3://theirs/"},
+        {"expected_bucket_owner": None},
+        {"encryption": {"encryption_option": "CSE_KMS", "kms_key": KEY}},
+        {"enforce_workgroup_configuration": False},
+        {"bytes_scanned_cutoff_per_query": 20_000_000},
+        {"managed_query_results": True},
+    ],
+)
+def test_one_that_differs_does_not_fit(other: dict[str, Any]) -> None:
+    assert fits(AS_WANTED, wanted(account_id="111111111111"))
+    assert not fits({**AS_WANTED, **other}, wanted(account_id="111111111111"))
+
+
+def test_tags_that_are_wanted_have_to_be_there() -> None:
+    asked = wanted(account_id="111111111111", tags={"team": "costs"})
+    assert not fits({**AS_WANTED, "tags": OURS}, asked)
+    assert fits({**AS_WANTED, "tags": {**OURS, "team": "costs", "more": "of theirs"}}, asked)
+
+
+def test_a_workgroup_that_is_not_there_fits_nothing() -> None:
+    assert not fits(None, wanted())
 
 
 @pytest.mark.parametrize(
