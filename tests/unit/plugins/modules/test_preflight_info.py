@@ -44,7 +44,15 @@ def test_the_documentation_is_complete(spec: dict[str, Any]) -> None:
 def test_the_documentation_shows_what_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {"caller": None, "buckets": {}, "problems": ["no"], "usable": False}
     monkeypatch.setattr(_preflight_host, "check_aws", lambda *_args: seen)
-    options = ("expected_account_id", "account_required", "helm_binary", "cluster_name", "billing_data", "release")
+    options = (
+        "expected_account_id",
+        "account_required",
+        "caller",
+        "helm_binary",
+        "cluster_name",
+        "billing_data",
+        "release",
+    )
     params = {**dict.fromkeys((*options, "rights", "quotas")), "names": [], "buckets": [], "problems": []}
     connection: Any = SimpleNamespace(region="eu-west-1")
     found = _preflight_host.look(connection, params)
