@@ -18,6 +18,7 @@ import typing as t
 
 from ._identifiers import refuse
 from ._integration_merge import merge, without
+from ._key_in_secret import ObjectsPlan
 from ._kube_api import KubeApi
 from ._kube_objects import (
     FIELD_MANAGER,
@@ -62,22 +63,6 @@ class Wanted:
         return in_namespace(self.namespace, *names)
 
 
-@dataclasses.dataclass(frozen=True)
-class ObjectsPlan:
-    """What is to be done.
-
-    :ivar lines: what differs, for people: objects, annotations and names of entries
-    :ivar checksum: of the document and of the annotations as they will be: what running pods have to be started anew
-        for; empty when nothing is wanted
-    :ivar kept: why something that was to go stays
-    """
-
-    changes: tuple[KubeChange, ...] = ()
-    lines: tuple[str, ...] = ()
-    checksum: str = ""
-    kept: tuple[str, ...] = ()
-
-
 def read(kube: KubeApi, wanted: Wanted) -> dict[str, t.Any]:
     """The objects as they are, ``None`` for each that does not exist.
 
@@ -99,21 +84,23 @@ def plan(state: t.Mapping[str, t.Any], wanted: Wanted) -> ObjectsPlan:
     :param state: what ``read`` returned
     :raises AnsibleAWSError: what exists is somebody else's and contradicts what is wanted
     """
-    changes: list[KubeChange] = []
-    lines: list[str] = []
-    change = plan_namespace(state["namespace"], wanted.namespace)
-    changes += [change] if change else []
-    lines += [f"+ namespace {wanted.namespace}"] if change else []
-    document, change, seen = _plan_secret(state["secret"], wanted)
-    changes += [change] if change else []
+    namespace = plan_namespace(state["namespace"], wanted.namespace)
+    lines = [f"+ namespace {wanted.namespace}"] if namespace else []
+    document, secret, seen = _plan_secret(state["secret"], wanted)
     lines += seen
     annotations: t.Mapping[str, str] = {}
+    account = None
     if wanted.account:
         annotations = wanted.account.annotations
-        change = plan_account(state["account"], wanted.namespace, wanted.account)
-        changes += [change] if change else []
-        lines += [f"~ ServiceAccount {wanted.namespace}/{wanted.account.name}"] if change else []
-    return ObjectsPlan(tuple(changes), tuple(lines), checksum(document=document, annotations=dict(annotations)))
+        account = plan_account(state["account"], wanted.namespace, wanted.account)
+        lines += [f"~ ServiceAccount {wanted.namespace}/{wanted.account.name}"] if account else []
+    return ObjectsPlan(
+        first=(namespace,) if namespace else (),
+        secret=secret,
+        last=(account,) if account else (),
+        lines=tuple(lines),
+        checksum=checksum(document=document, annotations=dict(annotations)),
+    )
 
 
 def plan_absent(state: t.Mapping[str, t.Any], wanted: Wanted) -> ObjectsPlan:
@@ -131,7 +118,7 @@ def plan_absent(state: t.Mapping[str, t.Any], wanted: Wanted) -> ObjectsPlan:
         change = plan_account_absent(account, wanted.namespace, wanted.account)
         changes += [change] if change else []
         lines += [f"- {change.summary}"] if change else []
-    return ObjectsPlan(tuple(changes), tuple(lines), "", tuple(kept))
+    return ObjectsPlan(first=tuple(changes), lines=tuple(lines), kept=tuple(kept))
 
 
 # --- the Secret

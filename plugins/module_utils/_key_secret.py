@@ -4,8 +4,7 @@
 
 """An access key of an IAM user, id and secret in two keys of a Secret. The secret never leaves the process.
 
-As ``_store_secret``, for consumers that read a plain pair: which key the workload holds is read from the Secret, all
-that can refuse is asked before a key is made, and a run that ends in between is completed by the next one.
+For consumers that read a plain pair. ``_key_in_secret`` says in which order key and Secret are made.
 """
 
 from __future__ import annotations
@@ -16,15 +15,13 @@ import json
 import typing as t
 from datetime import datetime
 
-from . import _iam_user, _kube_objects
+from . import _key_in_secret
 from ._connection import AwsConnection
-from ._iam_user_plan import outcome
-from ._iam_user_plan import plan_absent as plan_user_absent
-from ._iam_user_plan import plan_present as plan_user
 from ._iam_user_settings import Settings
 from ._identifiers import refuse
+from ._key_in_secret import PENDING, KeyedPlan, ObjectsPlan, UserPlan
 from ._key_pair import KeyPair
-from ._kube_api import KubeApi, KubeError
+from ._kube_api import KubeApi
 from ._kube_objects import (
     FIELD_MANAGER,
     MANAGED_BY,
@@ -37,9 +34,7 @@ from ._kube_objects import (
     read_namespace,
     this,
 )
-from ._plan import Plan, gather
-from ._plan import apply as apply_to_aws
-from ._store_secret import PENDING
+from ._plan import gather
 from ._store_secret_objects import text_in
 
 # On a Secret: a JSON list of its keys that we write.
@@ -68,26 +63,13 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True)
-class SecretPlan:
-    """What is to be done: namespace, then the user, whose last change may make a key, then the Secret.
+class SecretPlan(KeyedPlan):
+    """What is to be done; there is always a user.
 
     :ivar held: id of the key that the workload holds, empty for none
     """
 
-    state: t.Mapping[str, t.Any]
-    user: Plan
-    settings: Settings = Settings()
-    first: tuple[KubeChange, ...] = ()
-    secret: KubeChange | None = None
-    new_key: bool = False
     held: str = ""
-    kept: tuple[str, ...] = ()
-
-    @property
-    def changes(self) -> list[str]:
-        """What is done, one line per call, in its order."""
-        parts = (self.first, self.user.changes, (self.secret,) if self.secret else ())
-        return [change.summary for part in parts for change in part]
 
 
 def read(kube: KubeApi, connection: AwsConnection, wanted: Wanted, absent: bool = False) -> dict[str, t.Any]:
@@ -97,18 +79,11 @@ def read(kube: KubeApi, connection: AwsConnection, wanted: Wanted, absent: bool 
     :raises KubeError: an object cannot be read
     :raises AnsibleAWSError: the user cannot be read
     """
-    settings = wanted.settings
-
-    def user() -> t.Any:
-        if absent:
-            return _iam_user.read_to_delete(connection, wanted.user)
-        return _iam_user.read(connection, wanted.user, sorted(settings.documents), settings.exclusive)
-
     return gather(
         {
             "namespace": lambda: read_namespace(kube, wanted.namespace),
             "secret": lambda: kube.get(*in_namespace(wanted.namespace, "secrets", wanted.secret)),
-            "user": user,
+            "user": lambda: _key_in_secret.read_user(connection, wanted.user, wanted.settings, absent),
         }
     )
 
@@ -123,19 +98,16 @@ def plan(state: t.Mapping[str, t.Any], wanted: Wanted, arn: str, now: datetime) 
     _check_ours(secret, wanted)
     texts = [text_in(secret, key) for key in wanted.keys]
     held = str(texts[0]) if all(texts) else ""
-    settings = dataclasses.replace(wanted.settings, known_access_key_id=held)
-    user = plan_user(wanted.user, arn, state["user"], settings, now)
-    new_key = outcome(user, (), settings, now)["new_key"]
+    user = _key_in_secret.plan_user(wanted.user, arn, state["user"], wanted.settings, held, now)
+    return SecretPlan(state, _objects(state, wanted, PENDING if user.new_key else None), user, held)
+
+
+def _objects(state: t.Mapping[str, t.Any], wanted: Wanted, pair: KeyPair | None) -> ObjectsPlan:
     namespace = plan_namespace(state["namespace"], wanted.namespace)
-    return SecretPlan(
-        state=state,
-        user=user,
-        settings=settings,
-        first=(namespace,) if namespace else (),
-        secret=_change(secret, wanted, PENDING if new_key else None),
-        new_key=new_key,
-        held=held,
-    )
+    secret = _change(state["secret"], wanted, pair)
+    first = (namespace,) if namespace else ()
+    lines = tuple(f"+ {change.summary}" for change in (*first, *([secret] if secret else [])))
+    return ObjectsPlan(first=first, secret=secret, lines=lines)
 
 
 def plan_absent(state: t.Mapping[str, t.Any], wanted: Wanted) -> SecretPlan:
@@ -155,9 +127,10 @@ def plan_absent(state: t.Mapping[str, t.Any], wanted: Wanted) -> SecretPlan:
             }
             changes.append(KubeChange(f"take the access key out of {name}", "PATCH", path, guarded(secret, patch)))
             kept.append(f"{name} has other keys")
-    user = plan_user_absent(wanted.user, state["user"], wanted.settings.ownership_tags)
-    kept += [user.kept] if user.kept else []
-    return SecretPlan(state=state, user=user, first=tuple(changes), kept=tuple(kept))
+    lines = tuple(f"- {change.summary}" for change in changes)
+    objects = ObjectsPlan(first=tuple(changes), lines=lines, kept=tuple(kept))
+    user, objects = _key_in_secret.plan_user_absent(wanted.user, state["user"], wanted.settings, objects)
+    return SecretPlan(state, objects, user)
 
 
 def apply(kube: KubeApi, connection: AwsConnection, wanted: Wanted, planned: SecretPlan) -> list[t.Any]:
@@ -167,24 +140,9 @@ def apply(kube: KubeApi, connection: AwsConnection, wanted: Wanted, planned: Sec
     :raises KubeError: the API server refused something
     :raises AnsibleAWSError: AWS refused something
     """
-    _kube_objects.apply(kube, planned.first)
-    if planned.new_key and planned.secret:
-        # A key that cannot be written down is not made.
-        _kube_objects.apply(kube, [planned.secret], dry_run=True)
-    answers = apply_to_aws(connection, planned.user.changes) if planned.user.changes else []
-    if not planned.new_key:
-        _kube_objects.apply(kube, [planned.secret] if planned.secret else [])
-        return answers
-    made = answers[-1]["AccessKey"]
-    change = _change(planned.state["secret"], wanted, KeyPair(made["AccessKeyId"], made["SecretAccessKey"]))
-    try:
-        _kube_objects.apply(kube, [change] if change else [])
-    except KubeError as e:
-        heals = (
-            f"The next run looks for the access key {made['AccessKeyId']}, which was made for it; when it is not in "
-            "the Secret, it is taken away and another one is made"
-        )
-        raise KubeError(e.detail, e.cause, f"{e.change}. {heals}", e.status) from e
+    _pair, _objects_then, answers = _key_in_secret.apply(
+        kube, lambda: connection, planned, lambda pair: _objects(planned.state, wanted, pair)
+    )
     return answers
 
 
@@ -193,13 +151,9 @@ def told(planned: SecretPlan, answers: t.Sequence[t.Any], now: datetime) -> dict
 
     :param answers: what AWS answered; nothing in check mode, where the id of a new key is not known
     """
-    said = outcome(planned.user, answers, planned.settings, now)
-    return {
-        "access_key_id": (said["access_key_id"] if planned.new_key else planned.held) or None,
-        "new_key": planned.new_key,
-        "rotation": said["rotation"],
-        "user_arn": t.cast(dict[str, t.Any], planned.user.after)["arn"],
-    }
+    said = t.cast(UserPlan, planned.user).told(answers, now)
+    key_id = said["access_key_id"] if planned.new_key else planned.held or None
+    return {**said, "access_key_id": key_id, "new_key": planned.new_key}
 
 
 def _check_ours(secret: Object | None, wanted: Wanted) -> None:

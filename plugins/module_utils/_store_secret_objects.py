@@ -17,6 +17,7 @@ import json
 import typing as t
 
 from ._identifiers import refuse
+from ._key_in_secret import ObjectsPlan
 from ._key_pair import KeyPair
 from ._kube_api import KubeApi
 from ._kube_objects import (
@@ -75,31 +76,6 @@ class Wanted:
     def called(self, option: str) -> str:
         """What an option is called in messages."""
         return self.inputs.get(option, option)
-
-
-@dataclasses.dataclass(frozen=True)
-class ObjectsPlan:
-    """What is to be done in the cluster.
-
-    :ivar first: what comes before the user of the access key: what makes room for the Secret, or takes it away
-    :ivar secret: the request for the Secret, ``None`` when it is as it shall be
-    :ivar last: what comes after it
-    :ivar lines: what differs, for people; names only
-    :ivar checksum: of the text and of the annotations as they will be
-    :ivar kept: why something that was to go stays
-    """
-
-    first: tuple[KubeChange, ...] = ()
-    secret: KubeChange | None = None
-    last: tuple[KubeChange, ...] = ()
-    lines: tuple[str, ...] = ()
-    checksum: str = ""
-    kept: tuple[str, ...] = ()
-
-    @property
-    def rest(self) -> tuple[KubeChange, ...]:
-        """All but the first ones, in their order."""
-        return (*((self.secret,) if self.secret else ()), *self.last)
 
 
 def read(kube: KubeApi, wanted: Wanted) -> dict[str, t.Any]:

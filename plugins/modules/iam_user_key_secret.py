@@ -280,10 +280,9 @@ def run(module, kube, wanted):
     answers = [] if module.check_mode else _key_secret.apply(kube, connection, wanted, planned)
     result = {"changed": bool(planned.changes), "changes": planned.changes}
     if planned.changes:
-        lines = "".join(f"{change}\n" for change in planned.changes)
-        result["diff"] = [*([planned.user.diff] if planned.user.changed else []), {"prepared": lines}]
+        result["diff"] = planned.diff
     if absent:
-        return {**result, "kept": list(planned.kept)}
+        return {**result, "kept": list(planned.objects.kept)}
     return {**result, **_key_secret.told(planned, answers, now)}
 
 

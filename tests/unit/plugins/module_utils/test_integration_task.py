@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
@@ -19,11 +18,10 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings i
 from ansible_collections.kubestrap.aws.plugins.module_utils._integration_keys import pair_of
 from ansible_collections.kubestrap.aws.plugins.module_utils._integration_objects import Wanted
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
-from unit.kube_fake import Kube
+from unit.key_fake import HUSH, KeyedWorld
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 ARN = "arn:aws:iam::222222222222:user/kubecost"
-HUSH = "hush-hush"
 PAYER = {
     "account_id": "111111111111",
     "bucket": "results",
@@ -42,22 +40,8 @@ TASK = integration.Task(
 )
 
 
-class World:
-    """IAM and a cluster, and in which order they were written."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.user: Any = None
-        self.kube = Kube()
-        self.made = 0
-        monkeypatch.setattr(integration._iam_user, "read", lambda *_args, **_options: self.user)
-        monkeypatch.setattr(integration._iam_user, "read_to_delete", lambda *_args: self.user)
-        monkeypatch.setattr(integration, "apply_to_aws", self.apply)
-
-    def apply(self, _connection: Any, changes: Any) -> list[Any]:
-        self.kube.sent += [change.method for change in changes]
-        self.made += changes[-1].method == "create_access_key"
-        key = {"AccessKeyId": f"AKIA{self.made}", "SecretAccessKey": f"{HUSH}-{self.made}"}
-        return [{} for _change in changes[:-1]] + [{"AccessKey": key}]
+class World(KeyedWorld):
+    """Runs of one task."""
 
     def run(self, task: integration.Task = TASK, check: bool = False, **settings: Any) -> dict[str, Any]:
         """A run; the user is afterwards as it was planned, with the key that was made."""
@@ -73,9 +57,7 @@ class World:
                 planned, answers = integration.apply(self.kube, lambda: None, task, planned)  # type: ignore[arg-type, return-value]
             finally:
                 if before.user and "create_access_key" in self.kube.sent:
-                    self.user = copy.deepcopy(before.user.after)
-                    for key in self.user["access_keys"]:
-                        key["access_key_id"] = key["access_key_id"] or f"AKIA{self.made}"
+                    self.be_as_planned(before)
         said = integration.told(planned, answers, NOW) if present else {"kept": planned.objects.kept}
         shown = {**said, "changes": planned.changes, "diff": planned.diff}
         assert HUSH not in repr(shown) and HUSH not in repr(planned)

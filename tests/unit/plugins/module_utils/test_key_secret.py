@@ -6,43 +6,32 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.kubestrap.aws.plugins.module_utils import _iam_user
 from ansible_collections.kubestrap.aws.plugins.module_utils import _key_secret as keys
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
-from unit.kube_fake import Kube
+from unit.key_fake import HUSH, KeyedWorld
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 ARN = "arn:aws:iam::222222222222:user/backup"
-HUSH = "hush-hush"
 WANTED = keys.Wanted(
     "kubecost", "pair", "accessKeyId", "secretAccessKey", "backup", Settings(ownership_tags={"by": "us"})
 )
 CONNECTION: Any = None
 
 
-class World:
-    """IAM and a cluster, and in which order they were written."""
+class World(KeyedWorld):
+    """Runs of one task. When all goes, there is no user any more."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.user: Any = None
-        self.kube: Any = Kube()
-        self.made = 0
-        monkeypatch.setattr(keys._iam_user, "read", lambda *_args: self.user)
-        monkeypatch.setattr(keys._iam_user, "read_to_delete", lambda *_args: None)
-        monkeypatch.setattr(keys, "apply_to_aws", self.apply)
-
-    def apply(self, _connection: Any, changes: Any) -> list[Any]:
-        self.kube.sent += [change.method for change in changes]
-        self.made += changes[-1].method == "create_access_key"
-        key = {"AccessKeyId": f"AKIA{self.made}", "SecretAccessKey": f"{HUSH}-{self.made}"}
-        return [{} for _change in changes[:-1]] + [{"AccessKey": key}]
+        super().__init__(monkeypatch)
+        monkeypatch.setattr(_iam_user, "read_to_delete", lambda *_args: None)
 
     def run(self, absent: bool = False) -> dict[str, Any]:
         self.kube.sent = []
@@ -50,11 +39,9 @@ class World:
         planned = keys.plan_absent(state, WANTED) if absent else keys.plan(state, WANTED, ARN, NOW)
         answers = keys.apply(self.kube, CONNECTION, WANTED, planned)
         if not absent:
-            self.user = copy.deepcopy(planned.user.after)
-            for key in self.user["access_keys"]:
-                key["access_key_id"] = key["access_key_id"] or f"AKIA{self.made}"
+            self.be_as_planned(planned)
         said = {} if absent else keys.told(planned, answers, NOW)
-        shown = {**said, "changes": planned.changes, "kept": planned.kept}
+        shown = {**said, "changes": planned.changes, "kept": planned.objects.kept}
         assert HUSH not in f"{shown} {planned}"
         return shown
 

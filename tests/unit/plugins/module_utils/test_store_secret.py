@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,35 +18,20 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import Kub
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_objects import Account
 from ansible_collections.kubestrap.aws.plugins.module_utils._store_secret_objects import Existing, Wanted, text_in
 from ansible_collections.kubestrap.aws.plugins.module_utils._store_secret_text import Source
-from unit.kube_fake import Kube
+from unit.key_fake import HUSH, KeyedWorld
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 ARN = "arn:aws:iam::222222222222:user/thanos"
-HUSH = "hush-hush"
 WANTED = Wanted("kubecost", "store", "object-store.yaml", (Account("store", "kubestrap"),))
 SOURCE = Source("thanos", {"bucket": "acme-store", "region": "eu-west-1"})
 TASK = store.Task(WANTED, SOURCE, user="thanos", settings=Settings(ownership_tags={"by": "us"}))
 
 
-class World:
-    """IAM and a cluster, and in which order they were written."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.user: Any = None
-        self.kube = Kube()
-        self.made = 0
-        monkeypatch.setattr(store._iam_user, "read", lambda *_args: self.user)
-        monkeypatch.setattr(store._iam_user, "read_to_delete", lambda *_args: self.user)
-        monkeypatch.setattr(store, "apply_to_aws", self.apply)
+class World(KeyedWorld):
+    """Runs of one task."""
 
     def connection(self) -> Any:
         return None
-
-    def apply(self, _connection: Any, changes: Any) -> list[Any]:
-        self.kube.sent += [change.method for change in changes]
-        self.made += changes[-1].method == "create_access_key"
-        key = {"AccessKeyId": f"AKIA{self.made}", "SecretAccessKey": f"{HUSH}-{self.made}"}
-        return [{} for _change in changes[:-1]] + [{"AccessKey": key}]
 
     def run(self, task: store.Task = TASK, check: bool = False, **settings: Any) -> dict[str, Any]:
         """A run; the user is afterwards as it was planned, with the key that was made."""
@@ -63,9 +47,7 @@ class World:
             finally:
                 wrote = any(method in self.kube.sent for method in ("create_access_key", "update_access_key"))
                 if before.user and wrote:
-                    self.user = copy.deepcopy(before.user.after)
-                    for key in self.user["access_keys"]:
-                        key["access_key_id"] = key["access_key_id"] or f"AKIA{self.made}"
+                    self.be_as_planned(before)
         said = store.told(planned, answers, NOW) if task.source else {"kept": planned.objects.kept}
         shown = {**said, "changes": planned.changes, "diff": planned.diff}
         assert HUSH not in f"{shown} {planned}"
