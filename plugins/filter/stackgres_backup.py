@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filters ``stackgres_backup_plan`` and ``stackgres_backup_asked``; documented in the YAML files of their names."""
+"""Filters ``stackgres_backup_plan`` and its kin; documented in the YAML files of their names."""
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -13,6 +14,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names import check_kubernetes_name
 from ansible_collections.kubestrap.aws.plugins.module_utils._stackgres_identity import Place
 from ansible_collections.kubestrap.aws.plugins.module_utils._stackgres_objects import object_storage_name
+from ansible_collections.kubestrap.aws.plugins.module_utils._stackgres_rules import place_of
 from ansible_collections.kubestrap.aws.plugins.module_utils.stackgres import plan, secrets_of
 
 
@@ -75,6 +77,26 @@ def stackgres_backup_tenants(clusters: t.Any, host: str, account_id: str, partit
     ]
 
 
+def stackgres_backup_users(hosts: t.Any, bucket_host: str, bucket: str) -> list[str]:
+    """The EKS clusters whose SGClusters keep backups in a bucket, or read old ones there."""
+    return [host["inventory_hostname"] for host in hosts if {bucket_host, bucket} & set(_buckets_of(host))]
+
+
+def _buckets_of(host: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """What the variables of a host name as buckets, hosts or names. What is no bucket is refused by the plan."""
+    entries = host.get("stackgres_backup_clusters") or []
+    for one in entries if isinstance(entries, list) else []:
+        if not isinstance(one, t.Mapping) or (one.get("state") or host.get("stackgres_backup_state")) == "absent":
+            continue
+        restored = [source for source in one.get("restore_from") or [] if isinstance(source, t.Mapping)]
+        for place in (
+            one.get("bucket") or host.get("stackgres_backup_bucket"),
+            *(old.get("bucket") for old in restored),
+        ):
+            with contextlib.suppress(AnsibleAWSError):
+                yield place_of("", place)[0]
+
+
 class FilterModule:
     """Filters of this file."""
 
@@ -83,4 +105,5 @@ class FilterModule:
             "stackgres_backup_plan": stackgres_backup_plan,
             "stackgres_backup_asked": stackgres_backup_asked,
             "stackgres_backup_tenants": stackgres_backup_tenants,
+            "stackgres_backup_users": stackgres_backup_users,
         }

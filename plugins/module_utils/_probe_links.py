@@ -110,9 +110,7 @@ def in_check_mode(link: Link) -> Link:
     """A link as check mode shows it: what does not exist yet, or differs, may be what the run would make."""
     if link.state != FAILED or not (link.missing or link.by_run):
         return link
-    return pending(
-        link.link, link.detail, f"{link.cause}. In check mode it may be what this run would make", link.change
-    )
+    return _pending_of(link, f"{link.cause}. In check mode it may be what this run would make", link.change)
 
 
 def awaiting(link: Link, awaited: str | None) -> Link:
@@ -122,7 +120,12 @@ def awaiting(link: Link, awaited: str | None) -> Link:
     """
     if not awaited or link.state != FAILED or not link.by_install:
         return link
-    return pending(link.link, link.detail, link.cause, awaited)
+    return _pending_of(link, link.cause, awaited)
+
+
+def _pending_of(link: Link, cause: str, change: str) -> Link:
+    """A link that failed, as one that is pending, of the same identity."""
+    return dataclasses.replace(pending(link.link, link.detail, cause, change), identity=link.identity)
 
 
 def arranged(links: t.Iterable[Link]) -> list[Link]:

@@ -107,7 +107,8 @@ def _planned(
 
     :returns: names (``label``, ``namespace``, ``name``, ``object_storage``), ``state``, ``exists``, ``bucket_host`` and
         the place in it, the identity (``identity_method``, ``principal_arn``, ``trusted``, ``policy``), ``apply`` with
-        its ``changes``, ``problems``, ``notes``, ``blocked`` and ``pending``
+        its ``changes``, ``problems`` (``disputed``: those that come from the cluster), ``notes``, ``blocked``
+        and ``pending``
     """
     cluster, storage = found.get("cluster"), found.get("object_storage")
     sharded, namespace, name = bool(entry.get("sharded")), entry["namespace"], entry["name"]
@@ -128,8 +129,8 @@ def _planned(
     # One that goes may have had a key once, while its versions were too old for a role.
     keyed = not role or (not wanted and place.when_too_old == "access_key")
     own_user = keyed and not secret["existing"]
-    problems += _secrets_missing(option, entry, found) if wanted else []
-    problems += _refused(option, entry, cluster, storage, definitions, principal if role else "") if wanted else []
+    disputed = _secrets_missing(option, entry, found) if wanted else []
+    disputed += _refused(option, entry, cluster, storage, definitions, principal if role else "") if wanted else []
     changed = [definition for there, definition in definitions if differs(there, definition)]
     blocked = _blocked(entry, found, changed) if wanted else _blocked(entry, found, [{"kind": "SGObjectStorage"}])
     folders = backup_folders(namespace, name, sharded, prefix, paths)
@@ -173,7 +174,7 @@ def _planned(
         "object_storage": object_storage_name(entry),
         "policy": policy_of(entry, bucket, prefix, paths, walg, place),
         "apply": changed,
-        "apply_in_check_mode": _checkable(found, changed, own_user),
+        "apply_in_check_mode": [] if disputed else _checkable(found, changed, own_user),
         "changes": [_summary(definition) for definition in changed],
         "remove": _removal(entry, found, seen) if not wanted else {"definitions": [], "changes": [], "kept": []},
         "restore_hosts": restore_hosts(entry, host, prefix, place) if wanted else [],
@@ -187,7 +188,8 @@ def _planned(
         "unannotated": _unannotated(found, parts, principal) if role and cluster is not None else [],
         "blocked": blocked,
         "pending": [] if cluster is not None or not wanted else [_not_there(kind, namespace, name)],
-        "problems": problems,
+        "problems": problems + disputed,
+        "disputed": disputed,
         "notes": notes,
     }
 

@@ -8,27 +8,19 @@ from __future__ import annotations
 import base64
 import copy
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from integration.installation import CHARTS, Installation, Run
-from kubernetes import client
-from kubernetes.client.exceptions import ApiException
+from integration.databases import GROUP, NAMESPACE, PLAIN, PODS, ROLE, Databases, until
+from integration.installation import CHARTS, Installation
 from sandbox.client import Sandbox
 
-NUMBER, NAMESPACE = 47, "databases"
+NUMBER = 47
 # What a run without change may take for a bucket and an SGCluster together.
 CALLS = 16
-GROUP, VERSIONS = "stackgres.io", {"sgobjectstorages": "v1beta1", "sgshardedclusters": "v1alpha1"}
-KINDS = {"sgclusters": "SGCluster", "sgshardedclusters": "SGShardedCluster", "sgbackups": "SGBackup"}
-ROLE = "eks.amazonaws.com/role-arn"
-PODS = {"persistentVolume": {"size": "1Gi"}}
 # What somebody else has written into an SGCluster.
 THEIRS: dict[str, Any] = {
-    "instances": 1,
-    "postgres": {"version": "16.6"},
+    **PLAIN,
     "pods": {**PODS, "customEnv": {"patroni": [{"name": "THEIRS", "value": "kept"}]}},
     "metadata": {"labels": {"clusterPods": {"team": "orders"}}, "annotations": {"serviceAccount": {"theirs": "kept"}}},
 }
@@ -47,18 +39,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
 }
 
 
-def until(answer: Callable[[], Any], what: str) -> Any:
-    """What comes within half a minute."""
-    deadline = time.monotonic() + 30
-    while True:
-        found = answer()
-        if found:
-            return found
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
-class Story:
+class Story(Databases):
     """The runs, in their order.
 
     :ivar bare: a run without the operator
@@ -70,8 +51,11 @@ class Story:
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.place = place = Installation(sandbox, "stackgres", number=NUMBER, payers=0, clusters=1, buckets=1)
-        self.bucket, (self.cluster,) = place.buckets[0], place.clusters
+        place = Installation(sandbox, "stackgres", number=NUMBER, payers=0, clusters=1, buckets=2)
+        super().__init__(place)
+        # The other one comes in when all is taken away.
+        self.bucket, self.thanos = place.buckets
+        place.buckets = [self.bucket]
         place.vars[self.bucket] |= {
             "kubestrap_aws_profile": place.vars[self.cluster]["kubestrap_aws_profile"],
             "kubestrap_account_id": place.cluster_account,
@@ -82,7 +66,7 @@ class Story:
             "kubestrap_tags": {"team": "databases"},
         }
         # No operator yet; then the role installs it, for an SGCluster that is to come.
-        self.bare = self.run(good=False)
+        self.bare = self.run(rc=2)
         sandbox.stackgres(self.cluster, operator=False)
         chart = {
             "stackgres_backup_chart_ref": str(CHARTS / "stackgres-operator"),
@@ -91,8 +75,6 @@ class Story:
         self.installed = self.run(
             entries=self.entries()[-1:], extra_vars={**chart, "stackgres_backup_install_operator": True}
         )
-        self.custom = client.CustomObjectsApi(place.kube(self.cluster))
-        self.core = place.core(self.cluster)
         for name in ("orders", "keyed"):
             self.make("sgclusters", name, THEIRS)
         for name in ("events", "parts"):
@@ -111,51 +93,6 @@ class Story:
         return [
             {"name": name, "namespace": NAMESPACE, **ENTRIES.get(name, {}), **changes.get(name, {})} for name in names
         ]
-
-    def run(self, entries: list[dict[str, Any]] | None = None, good: bool = True, **options: Any) -> Run:
-        """A run, with another list of SGClusters perhaps."""
-        inventory = copy.deepcopy(self.place.inventory())
-        if entries is not None:
-            inventory["clusters"]["hosts"][self.cluster]["stackgres_backup_clusters"] = entries
-        run = self.place.run("stackgres_backup", inventory=inventory, **options)
-        assert run.ok == good, run.report
-        return run
-
-    def make(self, plural: str, name: str, spec: dict[str, Any]) -> None:
-        version = VERSIONS.get(plural, "v1")
-        body = {"apiVersion": f"{GROUP}/{version}", "kind": KINDS[plural], "metadata": {"name": name}, "spec": spec}
-        create = self.custom.create_namespaced_custom_object
-        create(GROUP, version, NAMESPACE, plural, body, field_manager="kubectl-create")
-
-    def get(self, plural: str, name: str) -> Any:
-        try:
-            version = VERSIONS.get(plural, "v1")
-            return self.custom.get_namespaced_custom_object(GROUP, version, NAMESPACE, plural, name)
-        except ApiException as e:
-            assert e.status == 404
-            return None
-
-    def runs(self, pod: str) -> Any:
-        try:
-            found = self.core.read_namespaced_pod(pod, NAMESPACE)
-        except ApiException:
-            return None
-        return found if found.status.phase == "Running" else None
-
-    def environment(self, pod: str) -> dict[str, str]:
-        return {each.name: each.value for each in self.runs(pod).spec.containers[0].env or []}
-
-    def role_arn(self, name: str) -> str:
-        return f"arn:aws:iam::{self.place.cluster_account}:role/stackgres-{self.cluster}-{NAMESPACE}-{name}"
-
-    def outcome(self, run: Run, name: str) -> dict[str, Any]:
-        """What a run says of one SGCluster."""
-        clusters = run.outcome(self.cluster)["clusters"]
-        return next(each for each in clusters if each["label"] == f"{NAMESPACE}/{name}")
-
-    @property
-    def aws(self) -> Any:
-        return self.place.cluster_aws(self.cluster)
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +174,21 @@ def test_the_proof_is_made_with_the_pods_own_identity_in_the_clusters_own_folder
         assert ("access_key" in states) == (name in ("keyed", "parts"))
     trusted = {link["identity"] for link in story.outcome(story.first, "events")["links"]}
     assert {f"{NAMESPACE}:events-coord-patroni", f"{NAMESPACE}:events-shard0-patroni"} <= trusted
+
+
+def test_a_role_trusts_the_pods_of_its_database_alone(story: Story) -> None:
+    """Not the account of the backup Job, which only starts WAL-G in the pods; and no token for another audience."""
+    iam, issuer = story.aws.client("iam"), story.place.sandbox.state["clusters"][story.cluster]["issuer"]
+    host = issuer.removeprefix("https://")
+    for name, operation, subject in (
+        ("orders", "StringEquals", "orders-patroni"),
+        ("events", "StringLike", "events-*-patroni"),
+    ):
+        role = iam.get_role(RoleName=story.role_arn(name).rpartition("/")[2])["Role"]
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        conditions = statement["Condition"]
+        assert conditions[operation][f"{host}:sub"] == f"system:serviceaccount:{NAMESPACE}:{subject}"
+        assert conditions["StringEquals"][f"{host}:aud"] == "sts.amazonaws.com"
 
 
 def test_shards_get_the_role_where_they_have_annotations_of_their_own(story: Story) -> None:
@@ -329,7 +281,7 @@ def test_mistakes_are_named_before_the_first_write(story: Story) -> None:
     story.core.create_namespaced_secret(NAMESPACE, {"metadata": {"name": "mine"}, "stringData": {"accessKeyId": "x"}})
     key = {"identity_method": "access_key"}
     run = story.run(
-        good=False,
+        rc=2,
         entries=story.entries(
             orders={"storage_class": "GLACIER"},
             events={"cron_schedule": "0 5 0 0 0"},
@@ -364,7 +316,7 @@ def test_an_operator_that_is_too_old_is_refused_and_a_key_is_a_choice(story: Sto
     sandbox = story.place.sandbox
     try:
         sandbox.stackgres(story.cluster, operator="1.18.1")
-        refused = story.run(entries=story.entries()[:1], good=False)
+        refused = story.run(entries=story.entries()[:1], rc=2)
         choice = {"stackgres_backup_when_too_old": "access_key"}
         keyed = story.entries(orders={"secret": {"name": "orders-secret"}})[:1]
         fallen = story.run(entries=keyed, check=True, extra_vars=choice)
@@ -377,9 +329,52 @@ def test_an_operator_that_is_too_old_is_refused_and_a_key_is_a_choice(story: Sto
     assert "has an access key, not a role" in " ".join(outcome["notes"])
 
 
+def test_verify_shows_each_database_link_by_link_and_what_has_become_of_it(story: Story) -> None:
+    well = story.run("verify", entries=story.entries()[:2])
+    fits = well.outcome(story.cluster)
+    assert fits["state"] == "fits", fits
+    assert {link["state"] for link in fits["links"]} == {"ok"}
+
+    # Somebody takes another storage class, the role away from an account, and the rights away from a user.
+    story.change("sgobjectstorages", "orders-backups", {"spec": {"s3": {"storageClass": "STANDARD"}}})
+    story.core.patch_namespaced_service_account(
+        "orders-patroni", NAMESPACE, {"metadata": {"annotations": {ROLE: None}}}
+    )
+    story.core.delete_namespaced_pod("orders-0", NAMESPACE, grace_period_seconds=0)
+    until(lambda: story.runs("orders-0"), "orders-0 does not run again")
+    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+    user = {"UserName": "stackgres-backup-user", "PolicyName": "stackgres-backup"}
+    story.aws.client("iam").put_user_policy(**user, PolicyDocument=json.dumps(deny))
+    some = [entry for entry in story.entries() if entry["name"] != "parts"]
+    broken = story.run("verify", entries=some, rc=2)
+    for run in (well, broken):
+        assert [write for write in run.writes if "/kubestrap-probe/" not in write] == []
+        assert run.kube_writes == []
+    outcome, notes = broken.outcome(story.cluster), broken.notes(story.cluster)
+    assert outcome["state"] == "denied"
+    states = {(link["identity"], link["link"]): link["state"] for link in outcome["links"]}
+    assert states[f"{NAMESPACE}/s3-backup-secret", "list"] == "failed"
+    assert states[f"{NAMESPACE}:orders-patroni", "pods"] == "failed"
+    assert {state for (whose, _link), state in states.items() if "events-" in whose} == {"ok"}
+    assert "has no AWS_ROLE_ARN, so that it calls AWS as the node" in notes
+    assert f"The SGCluster {NAMESPACE}/later does not exist yet" in notes
+    storage = f"SGObjectStorage {NAMESPACE}/orders-backups"
+    assert f".spec.s3.storageClass of the {storage} says something else, and is kubectl-edit's" in " ".join(
+        outcome["changes"]
+    )
+
+
 def test_what_was_made_goes_and_backups_stay(story: Story) -> None:
-    gone: dict[str, Any] = {"stackgres_backup_state": "absent", "workload_storage_state": "absent"}
-    kept = story.run(extra_vars=gone)
+    # Thanos stays, and so does its bucket.
+    story.place.buckets.append(story.thanos)
+    story.place.vars[story.cluster]["thanos_object_store_bucket"] = story.thanos
+    # Whatever an entry says of itself.
+    entries = story.entries(orders={"state": "present"})
+    predicted = story.run("teardown", entries=entries, check=True)
+    assert (predicted.writes, predicted.kube_writes) == ([], [])
+    kept = story.run("teardown", entries=entries)
+    assert kept.changes == predicted.changes
+    assert f"Kept: the bucket store-of-{story.thanos}, because {story.cluster} names it" in kept.notes(story.thanos)
     assert kept.outcome(story.cluster)["state"] == "done", kept.outcome(story.cluster)
     spec = story.get("sgclusters", "orders")["spec"]
     assert json.dumps(spec, sort_keys=True) == json.dumps(story.before, sort_keys=True)
@@ -394,6 +389,6 @@ def test_what_was_made_goes_and_backups_stay(story: Story) -> None:
     assert "Kept: " in kept.notes(story.bucket)
     s3 = story.aws.client("s3")
     assert s3.list_objects_v2(Bucket=f"store-of-{story.bucket}")["KeyCount"] > 0
-    end = story.run(extra_vars={**gone, "workload_storage_delete_data": True})
+    end = story.run("teardown", extra_vars={"workload_storage_delete_data": True})
     assert end.outcome(story.cluster)["changes"] == []
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == []

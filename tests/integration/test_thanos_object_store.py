@@ -311,13 +311,20 @@ def test_mistakes_of_all_hosts_are_named_before_the_first_write(story: Story) ->
             "thanos_object_store_bucket": "nowhere",
             "thanos_object_store_service_accounts": [],
         },
-        story.key_cluster: {**two, "thanos_object_store_settings": {"part_sise": 5}},
+        story.key_cluster: {
+            **two,
+            "thanos_object_store_settings": {"part_sise": 5},
+            # Somebody's databases have their backups in the bucket, which is to be taken away.
+            "stackgres_backup_clusters": [{"name": "orders", "namespace": "databases", "bucket": story.bucket}],
+        },
     }
+    inventory["buckets"]["hosts"][story.bucket] = {**place.vars[story.bucket], "workload_storage_state": "absent"}
     run = place.run("thanos_object_store", inventory=inventory)
     assert not run.ok
     assert "thanos_object_store_bucket: 'nowhere' is no host of the group buckets" in run.report
     assert "thanos_object_store_service_accounts: '[]' is empty" in run.report
     assert "thanos_object_store_settings.part_sise" in run.report
+    assert f"while SGClusters of {story.key_cluster} have it for their backups" in run.report
     assert run.writes == []
 
 

@@ -72,3 +72,24 @@ def test_a_restore_uses_the_bucket_of_the_old_one_too() -> None:
         ("old", "o", "arn:role"),
     ]
     assert {(each["wanted"], each["state"], each["cluster"]) for each in tenants} == {("absent", "present", "demo")}
+
+
+def test_users_of_a_bucket_are_found_however_they_name_it() -> None:
+    one = {"name": "orders", "namespace": "db"}
+    hosts: list[dict[str, Any]] = [
+        {"stackgres_backup_bucket": "backups", "stackgres_backup_clusters": [one]},
+        {"stackgres_backup_clusters": [{**one, "bucket": "s3://store/prod"}]},
+        {
+            "stackgres_backup_bucket": "other",
+            "stackgres_backup_clusters": [{**one, "restore_from": [{"bucket": "store"}]}],
+        },
+        # None of these uses it.
+        {"stackgres_backup_bucket": "other", "stackgres_backup_clusters": [one]},
+        {"stackgres_backup_bucket": "backups", "stackgres_backup_clusters": [{**one, "state": "absent"}]},
+        {"stackgres_backup_bucket": "backups", "stackgres_backup_clusters": [one], "stackgres_backup_state": "absent"},
+        {"stackgres_backup_bucket": "backups"},
+        {"stackgres_backup_bucket": "backups", "stackgres_backup_clusters": "orders"},
+        {"stackgres_backup_bucket": ":", "stackgres_backup_clusters": [one, "orders"]},
+    ]
+    hosts = [{"inventory_hostname": f"c{number}", **host} for number, host in enumerate(hosts)]
+    assert FILTERS["stackgres_backup_users"](hosts, "backups", "store") == ["c0", "c1", "c2"]

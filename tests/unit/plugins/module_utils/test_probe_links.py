@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.kubestrap.aws.plugins.module_utils import _probe_links as links
 
@@ -35,6 +37,11 @@ def test_check_mode_takes_what_does_not_exist_for_what_would_be_made() -> None:
     shown = links.in_check_mode(GONE)
     assert shown.state == "pending"
     assert "would make" in shown.cause
+
+
+def test_a_link_stays_that_of_its_identity() -> None:
+    whose = dataclasses.replace(GONE, by_install=True, identity="db:orders")
+    assert links.in_check_mode(whose).identity == links.awaiting(whose, "Sync it").identity == "db:orders"
 
 
 @pytest.mark.parametrize("link", [GOOD, WAITING, BAD])
