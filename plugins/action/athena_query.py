@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.utils.display import Display
 from ansible_collections.kubestrap.aws.plugins.plugin_utils.waiting_action import WaitingAction
 
 # How long one start of the module follows the query before a line is shown. A start costs about a second.
@@ -38,16 +37,11 @@ class ActionModule(WaitingAction):
             if query.get("state") not in ("QUEUED", "RUNNING") or left <= STEP_SECONDS:
                 result.update(answer)
                 return result
-            self._say(query, time.monotonic() - started, timeout, task_vars)
+            scanned = query["data_scanned_in_bytes"] / 1e6
+            self.say(
+                f"Athena query {query['query_execution_id']} is {query['state']}, {time.monotonic() - started:.0f} s of "
+                f"at most {timeout:.0f} s, {scanned:.0f} MB scanned",
+                task_vars,
+            )
             args.pop("query", None)
             args["query_execution_id"] = query["query_execution_id"]
-
-    def _say(self, query: dict[str, t.Any], seconds: float, timeout: float, task_vars: dict[str, t.Any] | None) -> None:
-        if self._task.no_log:
-            return
-        host = (task_vars or {}).get("inventory_hostname", "localhost")
-        Display().display(
-            f"{host}: Athena query {query['query_execution_id']} is {query['state']}, {seconds:.0f} s of at most "
-            f"{timeout:.0f} s, {query['data_scanned_in_bytes'] / 1e6:.0f} MB scanned",
-            stderr=True,
-        )

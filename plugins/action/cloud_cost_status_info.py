@@ -7,12 +7,13 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.utils.display import Display
 from ansible_collections.kubestrap.aws.plugins.module_utils._cloud_cost_finding import waits
-from ansible_collections.kubestrap.aws.plugins.plugin_utils.waiting_action import WaitingAction
+from ansible_collections.kubestrap.aws.plugins.plugin_utils.waiting_action import (
+    LATER_PAUSE_SECONDS,
+    PAUSE_SECONDS,
+    WaitingAction,
+)
 
-# Between two looks: at first often, then rarely, since the first build can take more than an hour.
-PAUSE_SECONDS, LATER_PAUSE_SECONDS = 5.0, 15.0
 _AT_FIRST_SECONDS = 60.0
 
 
@@ -46,28 +47,19 @@ class ActionModule(WaitingAction):
             pause = PAUSE_SECONDS if now - begun < _AT_FIRST_SECONDS else LATER_PAUSE_SECONDS
             if not waits(seen["finding"], now - since) or now - begun + pause > timeout:
                 return self._ended(result, answer, None, now - begun)
-            self._say(seen, now - begun, timeout, task_vars)
+            words = seen["finding"].replace("_", " ")
+            self.say(
+                f"ingestion of billing data is {words} ({seen['detail']}), {now - begun:.0f} s of at most {timeout:.0f} s",
+                task_vars,
+            )
             time.sleep(pause)
 
-    @staticmethod
     def _ended(
-        result: dict[str, t.Any], answer: dict[str, t.Any], before: dict[str, t.Any] | None, seconds: float
+        self, result: dict[str, t.Any], answer: dict[str, t.Any], before: dict[str, t.Any] | None, seconds: float
     ) -> dict[str, t.Any]:
         """The last answer; if it is a failure and there was one before it, that one with a warning."""
-        if before is not None:
-            said = f"The last look failed, this is the state before it: {answer.get('msg', 'no reason given')}"
-            answer = {**before, "warnings": [*before.get("warnings", []), said]}
+        answer = self.last_word(answer, before)
         if "cloud_cost" in answer:
             answer["cloud_cost"]["seconds"] = int(seconds)
         result.update(answer)
         return result
-
-    def _say(self, seen: dict[str, t.Any], seconds: float, timeout: float, task_vars: dict[str, t.Any] | None) -> None:
-        if self._task.no_log:
-            return
-        host = (task_vars or {}).get("inventory_hostname", "localhost")
-        words = seen["finding"].replace("_", " ")
-        Display().display(
-            f"{host}: ingestion of billing data is {words} ({seen['detail']}), {seconds:.0f} s of at most {timeout:.0f} s",
-            stderr=True,
-        )

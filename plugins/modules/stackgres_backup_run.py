@@ -20,16 +20,6 @@ description:
 author:
   - Contributors to kubestrap.aws (@kubestrap)
 options:
-  namespace:
-    description:
-      - Namespace of the SGCluster.
-    type: str
-    required: true
-  sgcluster:
-    description:
-      - Name of the SGCluster. Of a sharded cluster those that it consists of, for example V(sales-coord).
-    type: str
-    required: true
   name:
     description:
       - Name of the SGBackup. One that the collection made is followed, not made again; one of somebody else is refused.
@@ -40,32 +30,13 @@ options:
       - Whether StackGres deletes the backup when newer ones have taken its place (C(retention) of the SGCluster). A backup with V(false) stays for ever.
     type: bool
     default: true
-  wait:
-    description:
-      - Whether to wait for the end. Without it the task returns the state of the backup after its start.
-    type: bool
-    default: true
-  wait_timeout:
-    description:
-      - Seconds to wait at most.
-    type: int
-    default: 1800
 extends_documentation_fragment:
+  # First: its attributes win over those of the others.
+  - kubestrap.aws.stackgres_job
   - kubestrap.aws.attributes
   - kubestrap.aws.attributes.action
   - kubestrap.aws.kubernetes
-attributes:
-  async:
-    description: Supports being used with the C(async) keyword.
-    support: full
-  diff_mode:
-    support: none
-  idempotent:
-    support: partial
-    details:
-      - With O(name) there is one backup of that name. Without it each run makes a new one when the last has ended.
 notes:
-  - O(api_key) has to live as long as the task waits; the tokens of EKS do so for 15 minutes. When it ends before, the last state is returned with a warning.
   - In the cluster it takes the verbs C(get) on C(sgclusters), C(list) on C(sgbackups) and C(sgdbops), and C(create) on C(sgbackups), all of the group
     C(stackgres.io).
 seealso:

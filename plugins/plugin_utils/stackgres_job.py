@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.utils.display import Display
-from ansible_collections.kubestrap.aws.plugins.plugin_utils.waiting_action import WaitingAction
+from ansible_collections.kubestrap.aws.plugins.plugin_utils.waiting_action import (
+    LATER_PAUSE_SECONDS,
+    PAUSE_SECONDS,
+    WaitingAction,
+)
 
-# Between two looks: at first often, then rarely, since a backup can take hours.
-PAUSE_SECONDS, LATER_PAUSE_SECONDS = 5.0, 15.0
 _AT_FIRST_SECONDS = 120.0
 
 
@@ -45,7 +46,7 @@ class StackGresJob(WaitingAction):
             now = time.monotonic()
             seen = answer.get(self.result_name)
             if seen is None:
-                result.update(self._without_word(answer, first))
+                result.update(self.last_word(answer, first))
                 return result
             first = first or answer
             answer["changed"] = first.get("changed", False)
@@ -59,20 +60,9 @@ class StackGresJob(WaitingAction):
             args["name"] = seen["name"]
             time.sleep(pause)
 
-    @staticmethod
-    def _without_word(answer: dict[str, t.Any], before: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        """The answer of a look that saw nothing; if there was one before it, that one with a warning."""
-        if before is None:
-            return answer
-        said = f"The last look failed, this is the state before it: {answer.get('msg', 'no reason given')}"
-        return {**before, "warnings": [*before.get("warnings", []), said]}
-
     def _say(self, seen: dict[str, t.Any], seconds: float, timeout: float, task_vars: dict[str, t.Any] | None) -> None:
-        if self._task.no_log:
-            return
-        host = (task_vars or {}).get("inventory_hostname", "localhost")
-        Display().display(
-            f"{host}: {self.noun} {seen['name']} of SGCluster {seen['namespace']}/{seen['sgcluster']} is "
-            f"{seen['state']} ({seen['cause']}), {seconds:.0f} s of at most {timeout:.0f} s",
-            stderr=True,
+        self.say(
+            f"{self.noun} {seen['name']} of SGCluster {seen['namespace']}/{seen['sgcluster']} is {seen['state']} "
+            f"({seen['cause']}), {seconds:.0f} s of at most {timeout:.0f} s",
+            task_vars,
         )

@@ -10,6 +10,10 @@ import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+# Between two looks: at first often, then rarely, since some things take hours.
+PAUSE_SECONDS, LATER_PAUSE_SECONDS = 5.0, 15.0
 
 
 class WaitingAction(ActionBase):
@@ -44,3 +48,17 @@ class WaitingAction(ActionBase):
             task_vars=task_vars,
             wrap_async=bool(self._task.async_val),
         )
+
+    def say(self, text: str, task_vars: dict[str, t.Any] | None) -> None:
+        """Show a line about what is waited for, unless the task shall show nothing."""
+        if not self._task.no_log:
+            host = (task_vars or {}).get("inventory_hostname", "localhost")
+            Display().display(f"{host}: {text}", stderr=True)
+
+    @staticmethod
+    def last_word(answer: dict[str, t.Any], before: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """The answer of a look that saw nothing; if there was one before it, that one with a warning."""
+        if before is None:
+            return answer
+        said = f"The last look failed, this is the state before it: {answer.get('msg', 'no reason given')}"
+        return {**before, "warnings": [*before.get("warnings", []), said]}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubestrap.aws.plugins.action import athena_query
+from ansible_collections.kubestrap.aws.plugins.plugin_utils import waiting_action
 
 ID = "5c1a7a4e-0000-4000-8000-000000000000"
 
@@ -37,7 +38,7 @@ class Run:
         monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
         monkeypatch.setattr(athena_query.time, "monotonic", lambda: self.now)
         shown = SimpleNamespace(display=lambda line, stderr: self.said.append(line) if stderr else None)
-        monkeypatch.setattr(athena_query, "Display", lambda: shown)
+        monkeypatch.setattr(waiting_action, "Display", lambda: shown)
 
     def module(self, module_args: dict[str, Any], **_arguments: Any) -> dict[str, Any]:
         self.steps.append(module_args)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubestrap.aws.plugins.action import cloud_cost_status_info as action
+from ansible_collections.kubestrap.aws.plugins.plugin_utils import waiting_action
 
 
 class Run:
@@ -27,7 +28,7 @@ class Run:
         monkeypatch.setattr(action.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(action.time, "sleep", self.sleep)
         shown = SimpleNamespace(display=lambda line, stderr: self.said.append(line) if stderr else None)
-        monkeypatch.setattr(action, "Display", lambda: shown)
+        monkeypatch.setattr(waiting_action, "Display", lambda: shown)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

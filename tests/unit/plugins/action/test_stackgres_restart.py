@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.kubestrap.aws.plugins.action import stackgres_restart as action
-from ansible_collections.kubestrap.aws.plugins.plugin_utils import stackgres_job
+from ansible_collections.kubestrap.aws.plugins.plugin_utils import waiting_action
 
 
 def test_the_line_names_the_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     shown = SimpleNamespace(display=lambda line, stderr: said.append(line))
-    monkeypatch.setattr(stackgres_job, "Display", lambda: shown)
+    monkeypatch.setattr(waiting_action, "Display", lambda: shown)
     made = object.__new__(action.ActionModule)
     made._task = SimpleNamespace(no_log=False)
     seen = {"name": "x", "namespace": "postgres", "sgcluster": "sales", "state": "Pending", "cause": "why"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubestrap.aws.plugins.action import stackgres_backup_run
-from ansible_collections.kubestrap.aws.plugins.plugin_utils import stackgres_job
+from ansible_collections.kubestrap.aws.plugins.plugin_utils import stackgres_job, waiting_action
 
 
 class Run:
@@ -32,7 +32,7 @@ class Run:
         monkeypatch.setattr(stackgres_job.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(stackgres_job.time, "sleep", self.sleep)
         shown = SimpleNamespace(display=lambda line, stderr: self.said.append(line) if stderr else None)
-        monkeypatch.setattr(stackgres_job, "Display", lambda: shown)
+        monkeypatch.setattr(waiting_action, "Display", lambda: shown)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
