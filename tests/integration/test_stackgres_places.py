@@ -164,7 +164,7 @@ def test_a_key_of_the_buckets_own_encrypts_and_only_who_keeps_backups_there_may_
     # The bucket was written with a scheme and a folder, and the policy follows.
     assert story.get("sgobjectstorages", "locked-backups")["spec"]["s3"]["bucket"] == f"{bucket}/prod"
     (objects,) = [each for each in policy["Statement"] if each["Sid"] == "BackupObjects"]
-    assert objects["Resource"] == f"arn:aws:s3:::{bucket}/{folder}*"
+    assert objects["Resource"] == [f"arn:aws:s3:::{bucket}/{folder}*"]
     # With versions WAL-G 3.0.8 removes them too.
     assert "s3:DeleteObjectVersion" in str(policy)
     users = owner.client("kms").get_key_policy(KeyId=head["SSEKMSKeyId"], PolicyName="default")["Policy"]
