@@ -75,7 +75,7 @@ def look_at_release(
     if release:
         check = check_generation_of_leaving if leaving else check_generation
         wrong = check(release, wanted["generation"])
-        problems += wrong + check_status(release, seconds or 0.0, now)
+        problems += wrong + check_status(release, seconds or 0.0, now) + check_bucket(release, wanted)
         # Between generations the keys of the values differ: there the first problem is enough.
         if not wrong and release["adopted"] and not release["pods_wired"]:
             problems += check_values(values, wanted, lambda: connection.caller)
@@ -96,10 +96,10 @@ def read_release(api: KubeApi, namespace: str, name: str) -> tuple[dict[str, t.A
 
     :returns: ``name``, ``chart``, ``chart_version``, ``generation`` (``None``: not a chart of Kubecost), ``status`` (a
         word of Helm), ``revision``, ``written`` (when Helm wrote that, ISO 8601), ``wired`` (whether this collection
-        wrote its values), ``adopted`` (whether somebody else has installed it), ``pods_wired`` (whether pods may run
-        with values that this collection wrote), ``service_accounts`` (that pods may run with now: of the newest
-        revision, and of the last one that was deployed), ``former_service_accounts`` (that no pod of the release runs
-        with any more)
+        wrote its values), ``stores`` (whether these keep its data in a bucket), ``adopted`` (whether somebody else has
+        installed it), ``pods_wired`` (whether pods may run with values that this collection wrote),
+        ``service_accounts`` (that pods may run with now: of the newest revision, and of the last one that was
+        deployed), ``former_service_accounts`` (that no pod of the release runs with any more)
     :raises KubeError: no answer, or refused
     """
     secrets = ("api", "v1", "namespaces", namespace, "secrets")
@@ -161,6 +161,7 @@ def describe(
         "revision": int(labels.get("version", 0)),
         "written": _written(metadata),
         "wired": wired,
+        "stores": status != "uninstalled" and OBJECT_STORE_CHECKSUM_ANNOTATION in _marks(in_force),
         "adopted": status != "uninstalled" and (not _is_wired(in_force) or _is_adopted(in_force)),
         "pods_wired": status != "uninstalled" and _is_wired(in_force),
         "service_accounts": list(dict.fromkeys(accounts)),
@@ -173,10 +174,13 @@ def _pod_annotations(values: t.Mapping[str, t.Any], key: str = "global.podAnnota
     return found if isinstance(found, t.Mapping) else {}
 
 
-def _is_wired(values: t.Mapping[str, t.Any]) -> bool:
+def _marks(values: t.Mapping[str, t.Any]) -> set[str]:
     # Of Kubecost 1 without billing data, only the pods of Prometheus and Thanos are marked.
-    marks = {*_pod_annotations(values), *_pod_annotations(values, "prometheus.server.podAnnotations")}
-    return bool({CHECKSUM_ANNOTATION, OBJECT_STORE_CHECKSUM_ANNOTATION} & marks)
+    return {*_pod_annotations(values), *_pod_annotations(values, "prometheus.server.podAnnotations")}
+
+
+def _is_wired(values: t.Mapping[str, t.Any]) -> bool:
+    return bool({CHECKSUM_ANNOTATION, OBJECT_STORE_CHECKSUM_ANNOTATION} & _marks(values))
 
 
 def _is_adopted(values: t.Mapping[str, t.Any]) -> bool:
@@ -316,6 +320,16 @@ def check_generation_of_leaving(release: t.Mapping[str, t.Any], generation: str)
         f"kubecost_generation: '{generation}' is not that of the release {release['name']}, which is the chart "
         f"{release['chart']} {release['chart_version']}. It was not installed by this collection, so that it stays, "
         f"and a teardown does not upgrade it: write kubecost_generation: '{installed}'"
+    ]
+
+
+def check_bucket(release: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any]) -> list[str]:
+    """Whether the release would lose its bucket by a missing variable: Kubecost would begin anew, in volumes."""
+    if wanted.get("keeps_in_bucket", True) or not release["stores"] or wanted.get("taken_away"):
+        return []
+    return [
+        f"kubecost_federated_storage_bucket: '' is missing, and the release {release['name']} keeps its data in a "
+        "bucket. Name the bucket as before; to give it up, write kubecost_federated_storage_state: absent beside it"
     ]
 
 

@@ -234,6 +234,12 @@ options:
             pods run with are looked at, and nothing is refused.
         type: bool
         default: true
+      keeps_in_bucket:
+        description:
+          - Whether a bucket is named for the release, to keep its data in or to keep them there no longer. V(false) refuses a release that keeps its data in
+            one.
+        type: bool
+        default: true
   cost_allocation_tags:
     description:
       - Look at the cost allocation tags that the role C(cost_allocation_tags) is to set. A member account of an organization is a problem, which names the
@@ -445,6 +451,9 @@ preflight:
         wired:
           description: Whether this collection has written its values.
           type: bool
+        stores:
+          description: Whether these values keep its data in a bucket.
+          type: bool
         adopted:
           description: Whether somebody else has installed it. It is never uninstalled then.
           type: bool
@@ -616,6 +625,7 @@ def main():
                     change=dict(type="bool", default=False),
                     taken_away=dict(type="bool", default=False),
                     recorded=dict(type="bool", default=True),
+                    keeps_in_bucket=dict(type="bool", default=True),
                 ),
             ),
             cost_allocation_tags=dict(type="dict", options=COST_ALLOCATION_TAGS),

@@ -1,15 +1,16 @@
 # Copyright: Contributors to kubestrap.aws
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kubecost with its data in a bucket: a primary with billing data and an agent, then the older generations.
+"""Kubecost with its data in a bucket: a primary with billing data and an agent, then each method and generation.
 
-The tests run in the order of the file, over two clusters, one payer and one bucket of a third account; the older
-generations have a bucket and a cluster of their own.
+The tests run in the order of the file, over two clusters, one payer and one bucket of a third account. All generations
+by all methods are side by side in a cluster of their own, with two buckets.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from sandbox.client import Sandbox
 PRIMARY, AGENT = "fed", "fed2"
 # What a run without change may take for a bucket and a cluster together.
 CALLS = 20
+PROVED = ("list", "put", "get", "encryption", "multipart", "delete")
+CHART_OF = {"1": "cost-analyzer-1", "2": "cost-analyzer", "3": "kubecost"}
 
 
 class Story:
@@ -52,6 +55,11 @@ class Story:
         """The YAML in the Secret."""
         found = self.place.core(cluster).read_namespaced_secret(secret, "kubecost")
         return yaml.safe_load(base64.b64decode(found.data[key]))
+
+    def shared_with(self) -> str:
+        """The policy of the bucket, which names those of other accounts who may use it."""
+        s3 = operator(self.place.sandbox, self.place.account(self.bucket), CLUSTER_REGION).client("s3")
+        return s3.get_bucket_policy(Bucket=f"store-of-{self.bucket}")["Policy"]
 
     def policies(self, cluster: str) -> list[str]:
         """Names of the inline policies of the cluster's role."""
@@ -143,36 +151,147 @@ def test_wrong_input_is_named_before_the_first_write(story: Story) -> None:
     assert run.writes == []
 
 
-@pytest.fixture(scope="module")
-def older(sandbox: Sandbox) -> Installation:
-    """A bucket and a cluster without billing data."""
-    return Installation(sandbox, "fedold", number=46, payers=0, buckets=1)
+@pytest.mark.parametrize(
+    ("playbook", "said"),
+    [
+        (
+            "thanos_object_store",
+            "The Thanos of Kubecost 1 belongs to Kubecost: its bucket is kubecost_federated_storage_bucket",
+        ),
+        (
+            "kubecost_federated_storage",
+            "is the bucket of a Thanos of your own, which is set up by kubestrap.aws.thanos_obj",
+        ),
+    ],
+)
+def test_the_playbook_for_the_other_thanos_says_which_one_it_is(story: Story, playbook: str, said: str) -> None:
+    inventory = story.place.inventory()
+    agent = {**story.place.vars[AGENT], "thanos_object_store_bucket": story.bucket}
+    del agent["kubecost_federated_storage_bucket"]
+    inventory["clusters"]["hosts"][AGENT] = agent
+    run = story.place.run(playbook, inventory=inventory)
+    assert not run.ok
+    assert said in run.report
+    assert run.writes == []
 
 
-@pytest.mark.parametrize(("generation", "chart"), [("2", "cost-analyzer"), ("1", "cost-analyzer-1")])
-def test_older_generations_with_an_access_key_and_with_a_role(older: Installation, generation: str, chart: str) -> None:
-    """Generation 2 by an access key, generation 1 by a role."""
-    (cluster,) = older.clusters
-    older.vars[cluster] |= {
-        "kubecost_federated_storage_bucket": older.buckets[0],
-        "kubecost_namespace": f"kubecost{generation}",
-        "kubecost_release_name": f"kubecost{generation}",
-        "kubecost_generation": generation,
-        "kubecost_chart_ref": str(CHARTS / chart),
-        "kubecost_federated_storage_identity_method": "access_key" if generation == "2" else "irsa",
+def test_a_thanos_shares_the_bucket_and_neither_takes_the_others_place(story: Story) -> None:
+    place = story.place
+    inventory = place.inventory()
+    del inventory["payers"]
+    inventory["clusters"]["hosts"] = {
+        AGENT: {
+            **place.vars[AGENT],
+            "thanos_object_store_bucket": story.bucket,
+            "thanos_object_store_prefix": "blocks",
+            "thanos_object_store_identity_method": "access_key",
+        }
     }
-    run, again = (older.run("kubecost_federated_storage") for _run in range(2))
-    assert run.ok, run.report
-    assert run.outcome(cluster)["state"] == "done", run.outcome(cluster)
-    assert steps(run, cluster)["put"] == "ok"
-    found = older.pods(cluster, f"kubecost{generation}")
-    mounted = {volume.secret.secret_name for pod in found for volume in pod.spec.volumes or [] if volume.secret}
-    assert ("federated-store" if generation == "2" else "kubecost-thanos") in mounted
-    assert again.outcome(cluster)["changes"] == []
+    thanos, kubecost = f"user/thanos-{AGENT}", f"role/kubecost-{AGENT}"
+    before = story.shared_with()
+    shares = story.run("thanos_object_store", inventory=inventory)
+    assert shares.outcome(AGENT)["state"] == "done", shares.outcome(AGENT)
+    assert all(name in story.shared_with() for name in (thanos, kubecost, f"role/kubecost-{PRIMARY}"))
+
+    again = story.run("kubecost_federated_storage", inventory=inventory)
+    assert (again.writes, again.kube_writes) == ([], [])
+    assert again.outcome(AGENT)["state"] == "done"
+
+    both = story.run("verify", inventory=inventory)
+    assert both.outcome(AGENT)["state"] == "fits", both.report
+    assert {"list", "list (Thanos)", "access key (Thanos)"} <= {row[0] for row in both.outcome(AGENT)["proof"]}
+
+    story.run("thanos_object_store", inventory=inventory, extra_vars={"thanos_object_store_state": "absent"})
+    assert story.shared_with() == before
+
+
+def test_a_bucket_leaves_by_its_state_and_not_by_a_variable_that_is_missing(story: Story) -> None:
+    place = story.place
+    forgotten = place.inventory()
+    forgotten["clusters"]["hosts"][PRIMARY] = {**place.vars[PRIMARY], "kubecost_federated_storage_bucket": ""}
+    refused = place.run("kubecost", inventory=forgotten)
+    assert not refused.ok
+    assert "the release kubecost keeps its data in a bucket. Name the bucket as before" in refused.report
+    assert refused.writes == []
+
+    place.vars[PRIMARY]["kubecost_federated_storage_state"] = "absent"
+    predicted, left, again = (story.run("kubecost", check=check) for check in (True, False, False))
+    assert predicted.changes == left.changes
+    assert again.changes == {host: [] for host in again.changes}
+    assert (again.writes, again.kube_writes) == ([], [])
+    assert "Kubecost keeps its data in volumes of the cluster now" in left.notes(PRIMARY)
+    assert story.policies(PRIMARY) == ["billing-data"]
+    assert f"role/kubecost-{PRIMARY}" not in story.shared_with()
+    assert f"role/kubecost-{AGENT}" in story.shared_with()
+    core = place.core(PRIMARY)
+    assert "federated-store" not in {secret.metadata.name for secret in core.list_namespaced_secret("kubecost").items}
+    gone = story.run("kubecost", inventory=forgotten)
+    assert gone.changes == {host: [] for host in gone.changes}
+
+
+class Matrix:
+    """Each identity with each generation and each encryption: releases side by side in one cluster.
+
+    :ivar cells: host -> method, generation, whether the bucket has a customer key
+    :ivar first: the run that makes them all
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.place = place = Installation(sandbox, "fedall", number=46, payers=0, buckets=2)
+        (cluster,), (plain, encrypted) = place.clusters, place.buckets
+        place.vars[encrypted]["workload_storage_encryption"] = "aws:kms"
+        self.cells: dict[str, tuple[str, str, bool]] = {}
+        for method, generation, key in itertools.product(("irsa", "access_key"), ("1", "2", "3"), (False, True)):
+            name = f"{method.replace('_', '')}{generation}{'kms' if key else 's3'}"
+            self.cells[name] = (method, generation, key)
+            place.vars[name] = {
+                **place.vars[cluster],
+                "kubecost_cluster_id": name,
+                "kubecost_namespace": name,
+                "kubecost_release_name": name,
+                "kubecost_role_name": f"kubecost-{name}",
+                "kubecost_generation": generation,
+                "kubecost_chart_ref": str(CHARTS / CHART_OF[generation]),
+                "kubecost_federated_storage_bucket": encrypted if key else plain,
+                "kubecost_federated_storage_identity_method": method,
+            }
+        place.clusters = list(self.cells)
+        self.cluster = cluster
+        self.first = place.run("kubecost_federated_storage")
+        assert self.first.ok, self.first.report
+
+    def mounted(self, cell: str) -> set[str]:
+        """Secrets that the pods of a cell mount."""
+        found = self.place.core(self.cluster).list_namespaced_pod(cell).items
+        return {volume.secret.secret_name for pod in found for volume in pod.spec.volumes or [] if volume.secret}
+
+
+@pytest.fixture(scope="module")
+def matrix(sandbox: Sandbox) -> Matrix:
+    return Matrix(sandbox)
+
+
+def test_each_method_generation_and_encryption_is_installed_and_proved(matrix: Matrix) -> None:
+    for cell, (method, generation, key) in matrix.cells.items():
+        outcome = matrix.first.outcome(cell)
+        assert outcome["state"] == "done", (cell, outcome)
+        links = {link["link"]: link for link in outcome["links"]}
+        assert {links[name]["state"] for name in PROVED} == {"ok"}, cell
+        assert ("access_key" in links) == (method == "access_key"), cell
+        assert ("aws:kms" in links["encryption"]["detail"]) == key, (cell, links["encryption"])
+        assert ("federated-store" if generation != "1" else "kubecost-thanos") in matrix.mounted(cell), cell
+
+
+def test_a_run_without_change_takes_few_calls_in_each_generation(matrix: Matrix) -> None:
+    cells = [cell for cell, (method, _gen, key) in matrix.cells.items() if key == (method == "access_key")]
+    cells = [cell for cell in cells if cell.endswith(("1s3", "2kms"))]
+    again = matrix.place.run("kubecost_federated_storage", limit=",".join([*matrix.place.buckets, *cells]))
+    assert again.ok, again.report
+    assert {host: again.outcome(host)["changes"] for host in again.changes} == {host: [] for host in again.changes}
     assert again.writes == []
-    # What a run without change may take for a bucket and a cluster together.
     counted = [call for call in again.calls if call["kind"] in ("read", "write")]
-    assert len(counted) <= CALLS, [f"{call['service']}:{call['operation']}" for call in counted]
+    # A customer key takes four more.
+    assert len(counted) <= CALLS * 2 + 4, [f"{call['service']}:{call['operation']}" for call in counted]
 
 
 def test_the_teardown_takes_all_of_it_away(story: Story) -> None:

@@ -71,6 +71,7 @@ def test_a_release_word_for_word() -> None:
         "revision": 1,
         "written": CREATED,
         "wired": True,
+        "stores": False,
         "adopted": False,
         "pods_wired": True,
         "service_accounts": ["kubecost-cost-analyzer"],
@@ -154,6 +155,16 @@ def who(*revisions: tuple[str, dict[str, Any]]) -> tuple[bool, bool, bool]:
 )
 def test_whose_release_it_is(revisions: list[tuple[str, dict[str, Any]]], said: tuple[bool, bool, bool]) -> None:
     assert who(*revisions) == said
+
+
+@pytest.mark.parametrize(("values", "stores"), [(STORES, True), (THANOS, True), (WIRED, False), (THEIRS, False)])
+def test_a_bucket_is_not_lost_by_a_variable_that_is_missing(values: dict[str, Any], stores: bool) -> None:
+    found = read(("deployed", {**document("3"), "config": values}))
+    assert found["stores"] is stores
+    said = subject.check_bucket(found, {"keeps_in_bucket": False})
+    assert [text.partition(" is missing")[0] for text in said] == ["kubecost_federated_storage_bucket: ''"] * stores
+    assert subject.check_bucket(found, {"keeps_in_bucket": True}) == []
+    assert subject.check_bucket(found, {"keeps_in_bucket": False, "taken_away": True}) == []
 
 
 def test_a_revision_that_goes_meanwhile() -> None:
