@@ -106,6 +106,7 @@ def import_everything() -> None:
     for name in [*names, *(f"ansible_collections.{name}" for name in FOREIGN_MODULES)]:
         importlib.import_module(name)
         del sys.modules[name]  # a run executes it anew, as a program
+    _share_event_names()
     connection = importlib.import_module("ansible_collections.kubestrap.aws.plugins.module_utils._connection")
     for service in SERVICES:
         connection.AwsConnection("us-east-1", "https://127.0.0.1:1", {}).client(service)
@@ -130,6 +131,21 @@ def import_everything() -> None:
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     gc.collect()
     gc.freeze()
+
+
+def _share_event_names() -> None:
+    """One table of botocore's names of events for all sessions and clients; each of them fills one of its own else."""
+    from botocore import hooks
+
+    names: dict[str, str] = {}
+    initialize = hooks.EventAliaser.__init__
+
+    def with_names(self: Any, event_emitter: Any, event_aliases: Any = None) -> None:
+        initialize(self, event_emitter, event_aliases)
+        if self._event_aliases == hooks.EVENT_ALIASES:
+            self._alias_name_cache = names
+
+    hooks.EventAliaser.__init__ = with_names
 
 
 def _run(arguments: list[str], environment: dict[str, str], mark: str, folder: str, stdout: str, stderr: str) -> None:
