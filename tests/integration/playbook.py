@@ -163,8 +163,8 @@ def run_playbook(
     :param kill_when: asked all the time; once it says so the run is killed (SIGKILL), as by a machine that goes down. A
         run that ends before is a failed test
     :param plain: every module is a process of its own, as where our users are. Else the run is a fork of a process that
-        has imported everything, which takes less than half the processor time (``warm_ansible``). Molecule, the demo,
-        the benchmark and the tests of examples are always plain
+        has imported everything, which takes a quarter of the processor time (``warm_ansible``). Molecule, the demo and
+        the benchmark are always plain
     :param role_profiles: profiles assume their roles, as users' do: one AssumeRole for each task. Else they have the
         keys of a session of the same role, which saves a tenth of the processor time
     :raises TimeoutError: it took too long

@@ -29,9 +29,7 @@ def test_examples(kind: str, name: str, request: pytest.FixtureRequest) -> None:
     preparation = PREPARATIONS / f"{name}.yml"
     head = Head.of(preparation)
 
-    result = run_playbook(
-        plays(examples, preparation), head.choose(request), head.profile, extra_vars=ACCOUNTS, plain=True
-    )
+    result = run_playbook(plays(examples, preparation), head.choose(request), head.profile, extra_vars=ACCOUNTS)
 
     assert result.ok, result.report
     ran = {task.name for task in result.tasks if not task.skipped}
