@@ -24,7 +24,18 @@ from sandbox.client import Sandbox  # noqa: E402
 
 # The longest files run first and those that take seconds last, where they fill the gaps: so no worker begins minutes of
 # work when the others have come to their end. A new file is taken for one in between.
-LONGEST = ("test_modules.py", "test_kubecost_generations.py", "test_kubecost_breaks.py")
+LONGEST = (
+    "test_examples.py",
+    "test_kubecost_adoption.py",
+    "test_kubecost_breaks.py",
+    "test_kubecost_federated_storage.py",
+    "test_kubecost_generations.py",
+    "test_kubecost_owners.py",
+    "test_modules.py",
+    "test_stackgres_backup.py",
+    "test_stackgres_places.py",
+    "test_thanos_object_store.py",
+)
 SHORT = (
     "test_athena_query.py",
     "test_bad_input_filters.py",
@@ -35,7 +46,9 @@ SHORT = (
     "test_preflight_quotas.py",
     "test_preflight_storage.py",
     "test_report_lines.py",
+    "test_storage_probe.py",
     "test_tag_apply.py",
+    "test_tag_report.py",
 )
 _started: list[Sandbox] = []
 
