@@ -11,60 +11,37 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 import pytest
-from integration.installation import CLUSTER_REGION, Installation, Run
-from integration.playbook import Result, run_playbook
-from integration.world import (
-    KubeApi,
-    actions_of,
-    eks_token,
-    operator,
-    operator_policies,
-    operator_rbac,
-    operator_storage_policies,
-    text,
-)
-from kubernetes import client, utils
+from integration.cluster_operator import ClusterOperator
+from integration.installation import CLUSTER_REGION
+from integration.playbook import run_playbook
+from integration.world import KubeApi, eks_token, operator_rbac, operator_storage_policies
+from kubernetes import client
 from sandbox.client import Sandbox
 
-NAMESPACE, GROUP = "thanos", "kubestrap-object-store-operator"
-DENIED = ("AccessDenied", "AccessDeniedException", "403")
-# What the run tries and does without: the operator may not look up its own rights.
-OPTIONAL = ("SimulatePrincipalPolicy",)
+NAMESPACE = "thanos"
 KINDS = {"StatefulSet": "stateful_set", "Deployment": "deployment", "DaemonSet": "daemon_set"}
-# They repair, or belong to an option.
-OCCASIONAL = operator_policies.OCCASIONAL | operator_storage_policies.STORAGE_OCCASIONAL
 
 
-class Operator:
-    """The operator of a cluster, whose rights can be set.
+class Operator(ClusterOperator):
+    """Whoever gives Thanos its bucket."""
 
-    :ivar runs: extent -> the runs that were made with it, or with less
-    """
+    name, number, playbook = "thanosrights", 48, "thanos_object_store"
+    group = "kubestrap-object-store-operator"
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.place = place = Installation(sandbox, "thanosrights", number=48, payers=0, buckets=1)
-        self.cluster = place.clusters[0]
-        self.arn = f"arn:aws:iam::{place.cluster_account}:role/operator"
-        self.runs: dict[str, list[Result]] = {}
-        place.vars[self.cluster] |= {
-            "thanos_object_store_bucket": place.buckets[0],
+    def prepare(self) -> None:
+        self.place.vars[self.cluster] |= {
+            "thanos_object_store_bucket": self.place.buckets[0],
             "thanos_object_store_service_accounts": [
                 {"name": "thanos-store"},
                 {"name": "thanos-compact", "created_by": "kubestrap"},
             ],
             "thanos_object_store_restart": [{"name": f"thanos-{kind.lower()}", "kind": kind} for kind in KINDS],
         }
-        for manifest in operator_rbac.object_store_rbac():
-            utils.create_from_dict(place.kube(), manifest)
         self.install_thanos()
-        # Everything that is set up is: from now on the operator has no other rights than those of the tests.
-        eks = operator(sandbox, place.cluster_account, CLUSTER_REGION).client("eks")
-        entry = {"clusterName": self.cluster, "principalArn": self.arn}
-        eks.delete_access_entry(**entry)
-        eks.create_access_entry(**entry, kubernetesGroups=[GROUP])
+
+    def rbac(self) -> list[dict[str, Any]]:
+        return operator_rbac.object_store_rbac()
 
     def install_thanos(self) -> None:
         """A workload of each kind. The account of one of them is yet to be made, so that it has no pods before."""
@@ -101,43 +78,6 @@ class Operator:
             operator_arn=self.arn if may_ask else None,
             **self.parameters(),
         )
-
-    def give(self, statements: list[dict[str, Any]]) -> None:
-        """This and nothing else."""
-        state = self.sandbox.state
-        iam = boto3.client(
-            "iam",
-            CLUSTER_REGION,
-            endpoint_url=state["endpoint_url"],
-            verify=state["ca_bundle"],
-            aws_access_key_id=self.place.cluster_account,
-            aws_secret_access_key="test",
-        )
-        iam.put_role_policy(RoleName="operator", PolicyName="everything", PolicyDocument=text(statements))
-
-    def run(self, extent: str, **options: Any) -> Run:
-        """A run with the policy of an extent; nothing that the operator asks may be refused."""
-        self.give(self.policy(extent))
-        run = self.place.run("thanos_object_store", **options)
-        assert run.ok, run.report
-        refused = [call for call in self.calls(run) if call["error_code"] in DENIED]
-        assert [call for call in refused if call["operation"] not in OPTIONAL] == []
-        self.runs.setdefault(extent, []).append(run)
-        return run
-
-    def calls(self, run: Result) -> list[dict[str, Any]]:
-        """What the operator called."""
-        return [call for call in run.calls if f":{self.place.cluster_account}:assumed-role/operator/" in call["who"]]
-
-    def needed(self, *extents: str) -> set[str]:
-        """The actions of its calls in these runs."""
-        calls = [call for extent in extents for run in self.runs[extent] for call in self.calls(run)]
-        return {
-            action
-            for call in calls
-            if call["operation"] not in OPTIONAL
-            for action in actions_of(call["service"], call["operation"])
-        }
 
 
 @pytest.fixture(scope="module")
@@ -228,22 +168,8 @@ def test_the_teardown_passes_and_leaves_nothing(thanos: Operator) -> None:
 
 
 def test_every_right_in_the_account_is_needed(thanos: Operator) -> None:
-    before: tuple[str, ...] = ()
-    for extent in operator_policies.EXTENTS:
-        before = (*before, extent)
-        needed = thanos.needed(*before)
-        given = {action for statement in thanos.policy(extent) for action in statement["Action"]}
-        assert needed - given == set(), f"the record has more than {extent}"
-        assert given - needed - OCCASIONAL == set(), f"{extent} has more than the record"
+    thanos.assert_all_needed_in_the_account()
 
 
 def test_every_right_in_the_cluster_is_needed(thanos: Operator) -> None:
-    """By what the API server has recorded of all runs, of which it refused nothing."""
-    given = {
-        (verb, resource)
-        for manifest in operator_rbac.object_store_rbac()
-        for rule in manifest.get("rules", [])
-        for verb in rule["verbs"]
-        for resource in rule["resources"]
-    }
-    assert thanos.place.kube_verbs(thanos.cluster, GROUP) == given
+    thanos.assert_all_needed_in_the_cluster()
