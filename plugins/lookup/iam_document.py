@@ -50,7 +50,7 @@ options:
         O(account_id), O(bucket), and may take O(kms_key_alias), O(versioning), O(object_lock), O(operator_arn), O(extent) and O(delete_data).
       - V(object_storage_workload_operator), for whoever gives a workload the identity with which it opens a bucket, and proves it. Takes
         O(partition), O(account_id), O(identity_method), and may take O(region), O(cluster_name), O(issuer), O(role_name), O(user_name),
-        O(with_role), O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
+        O(user_names), O(with_role), O(bucket), O(prefix), O(object_lock), O(iam_path), O(permissions_boundary), O(operator_arn) and O(extent).
       - V(tag_report_operator), for whoever runs the playbook C(kubestrap.aws.tag_report) in an account with resources or a cluster. Takes
         O(partition), O(account_id), and may take O(region) and O(cluster_name).
       - V(tag_report_payer_operator), for whoever runs it in a payer account. Takes O(partition), O(region), O(account_id), O(report_bucket),
@@ -247,7 +247,9 @@ options:
     type: list
     elements: str
   user_names:
-    description: Names of the users of SGClusters with an access key.
+    description:
+      - Of V(stackgres_backup_operator) the names of the users of SGClusters with an access key.
+      - Of V(object_storage_workload_operator) the names of users beside O(user_name), such as that of Kubecost's billing data.
     type: list
     elements: str
   clusters:

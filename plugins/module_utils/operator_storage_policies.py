@@ -135,6 +135,7 @@ def object_storage_workload_operator(
     issuer: str | None = None,
     role_name: str | None = None,
     user_name: str | None = None,
+    user_names: list[str] | None = None,
     with_role: bool = False,
     bucket: str | None = None,
     prefix: str = "",
@@ -150,6 +151,7 @@ def object_storage_workload_operator(
         ``access_key`` (a user; needs user_name, and region and cluster_name where the operator reaches the cluster with
         a token of EKS)
     :param region, cluster_name, issuer: of the cluster, as of ``kubecost_cluster_operator``
+    :param user_names: of more users that are made alike, as Kubecost's where its billing data have a key of their own
     :param with_role: whether a workload with a key has a role too, as a Kubecost that reads billing data; needs region,
         cluster_name and role_name
     :param bucket: that the proof writes to; ``None``: nothing is explained or swept away in the bucket
@@ -183,9 +185,15 @@ def object_storage_workload_operator(
         cluster = f"arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}"
         statements.append(_say("ReadCluster", cluster, ["eks:DescribeCluster"]))
     if identity_method == "access_key":
-        who = [arn.replace(":role/", ":user/", 1) for arn in _role(partition, account_id, iam_path, str(user_name))]
-        statements += [*_user(who, permissions_boundary, extent), *([] if by_role else _own_rights(operator_arn))]
-        who = who[:1]
+        for name in user_names or []:
+            _check_name("user_names", name)
+        base = f"arn:{partition}:iam::{account_id}:user"
+        users = [
+            [f"{base}{path}{name}" for path in dict.fromkeys((iam_path, "/"))]
+            for name in [user_name, *(user_names or [])]
+        ]
+        statements += [*_user(users, permissions_boundary, extent), *([] if by_role else _own_rights(operator_arn))]
+        who = users[0][:1]
     if bucket:
         check_bucket_name("bucket", bucket)
         statements += _proof(f"arn:{partition}:s3:::{bucket}", prefix, who, object_lock, extent)
@@ -242,11 +250,12 @@ def _key(base: str, alias: str, extent: str) -> list[Statement]:
     ]
 
 
-def _user(arns: list[str], boundary: str | None, extent: str) -> list[Statement]:
-    """A user with an access key.
+def _user(users: list[list[str]], boundary: str | None, extent: str) -> list[Statement]:
+    """Users with an access key.
 
-    :param arns: of the user; the second one without the path, by which one that does not exist is asked for
+    :param users: ARNs of each; the second one without the path, by which one that does not exist is asked for
     """
+    arns, made = [arn for user in users for arn in user], [user[0] for user in users]
     reads = ["iam:GetUser", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:ListAccessKeys"]
     statements = [_say("ReadUser", arns, [*reads, "iam:GetAccessKeyLastUsed"])]
     if _reaches(extent, "run"):
@@ -254,11 +263,11 @@ def _user(arns: list[str], boundary: str | None, extent: str) -> list[Statement]
         if boundary:
             makes.append("iam:PutUserPermissionsBoundary")
         keys = ["iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:UpdateAccessKey"]
-        statements += [*_bounded("MakeUser", arns[:1], makes, boundary), _say("MakeAccessKey", arns[0], keys)]
+        statements += [*_bounded("MakeUser", made, makes, boundary), _say("MakeAccessKey", made, keys)]
     if _reaches(extent, "teardown"):
         statements += [
             _say("ReadUserToDelete", arns, ["iam:ListAttachedUserPolicies", "iam:ListGroupsForUser"]),
-            *_bounded("DeleteUser", arns[:1], ["iam:DeleteUser", "iam:DetachUserPolicy"], boundary),
+            *_bounded("DeleteUser", made, ["iam:DeleteUser", "iam:DetachUserPolicy"], boundary),
         ]
     return statements
 

@@ -80,6 +80,14 @@ def test_a_right_that_is_missing_is_named(asker: Asker, document: str, action: s
     assert notes == []
 
 
+def test_the_rights_to_each_of_two_users_are_asked_for(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PARAMETERS[WORKLOAD], "user_names", ["rights-billing"])
+    assert asker.asked(WORKLOAD) == ([], [])
+    (problem,), _notes = asker.asked(WORKLOAD, "iam:CreateUser")
+    for user in ("rights-thanos", "rights-billing"):
+        assert f"iam:CreateUser on arn:aws:iam::{ACCOUNT}:user/{user}" in problem
+
+
 @pytest.mark.parametrize(
     ("document", "action"),
     [(BUCKET, "kms:EnableKey"), (BUCKET, "s3:PutBucketTagging"), (WORKLOAD, "iam:UpdateAccessKey")],

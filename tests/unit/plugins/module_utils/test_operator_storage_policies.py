@@ -133,6 +133,15 @@ def test_a_user_and_its_keys() -> None:
     assert with_cluster["ReadCluster"]["Resource"] == f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/prod-eu"
 
 
+def test_two_users_are_made_alike() -> None:
+    one, both = by_sid("user"), by_sid("user", user_names=["billing"])
+    for sid in ("ReadUser", "MakeUser", "MakeAccessKey", "ReadUserToDelete", "DeleteUser"):
+        assert resources(both[sid]) == [f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("thanos", "billing")]
+        assert both[sid]["Action"] == one[sid]["Action"]
+    with pytest.raises(AnsibleAWSError, match=r"user_names: 'b\*' is not a name"):
+        statements("user", user_names=["b*"])
+
+
 def test_a_boundary_is_demanded_of_users_too_and_nobody_may_take_it_away() -> None:
     found = by_sid("user", permissions_boundary=BOUNDARY)
     condition = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
