@@ -98,12 +98,16 @@ class Settings:
         self._check_inline_policies()
 
     @classmethod
-    def of(cls, user: t.Mapping[str, t.Any], ownership_tags: dict[str, str] | None) -> Settings:
-        """What a task asks for by ``USER_ARGUMENTS``; tags are texts, of which YAML may have made numbers."""
-        given = {name: value for name, value in user.items() if name != "user_name"}
-        if given["tags"] is not None:
+    def of(cls, options: t.Mapping[str, t.Any], **more: t.Any) -> Settings:
+        """What a task asks for by these options, of which only those of a user count, and by more of them.
+
+        Tags are texts, of which YAML may have made numbers.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        given = {name: value for name, value in {**options, **more}.items() if name in names}
+        if given.get("tags") is not None:
             given["tags"] = {str(key): str(value) for key, value in given["tags"].items()}
-        return cls(**given, ownership_tags=ownership_tags)
+        return cls(**given)
 
     def _check_inline_policies(self) -> None:
         documents = self.documents

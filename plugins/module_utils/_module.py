@@ -15,6 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ._connection import AwsConnection
 from ._errors import explain
+from ._iam_principal import Kind, principal_arn
 from ._identifiers import check_account_id
 from ._plan import Plan, apply, confirm
 
@@ -46,6 +47,12 @@ class KubestrapAWSModule(AnsibleAWSModule):
     def account_id(self) -> str:
         """The account of the task: its option ``account_id``, else asked from STS (one call)."""
         return self.params.get("account_id") or self.connection.caller["account"]
+
+    def principal_arn(self, kind: Kind, current: t.Mapping[str, t.Any] | None, path: str | None, name: str) -> str:
+        """The ARN of the role or user: its own, or, while there is none (``current``), the one that it will have."""
+        if current:
+            return str(current["arn"])
+        return principal_arn(kind, self.connection.partition, self.account_id, path or "/", name)
 
     def fail_json_aws_error(self, exception: AnsibleAWSError) -> t.NoReturn:
         """Fail with the cause in plain words, and with AWS' own code and text."""

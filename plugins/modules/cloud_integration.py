@@ -218,7 +218,6 @@ import json
 from datetime import UTC, datetime
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _integration_task
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import USER_ARGUMENTS, Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._integration_objects import Wanted
@@ -274,7 +273,7 @@ def task_of(params):
         payers=params["payers"] if present else None,
         others=others,
         user=user["user_name"] if user else "",
-        settings=Settings.of(user, params["ownership_tags"]) if user else Settings(),
+        settings=Settings.of(user or {}, ownership_tags=params["ownership_tags"]),
     )
     task.check()
     return task
@@ -290,7 +289,8 @@ def run(module, kube, task):
     present = task.payers is not None
     state = _integration_task.read(kube, connection, task)
     if present:
-        planned = _integration_task.plan(state, task, arn_of(module, task, state["user"]), now)
+        arn = module.principal_arn("user", state["user"], task.settings.path, task.user) if task.user else ""
+        planned = _integration_task.plan(state, task, arn, now)
     else:
         planned = _integration_task.plan_absent(state, task)
     answers = []
@@ -303,14 +303,6 @@ def run(module, kube, task):
         return {**result, "kept": list(planned.objects.kept)}
     told = _integration_task.told(planned, answers, now)
     return {**result, "checksum": planned.objects.checksum, **told}
-
-
-def arn_of(module, task, user):
-    """ARN of the user, computed while it does not exist; empty when there is to be none."""
-    if user or not task.user:
-        return (user or {}).get("arn", "")
-    place = module.connection.partition, module.account_id, task.settings.path or "/"
-    return principal_arn("user", *place, task.user)
 
 
 def main():

@@ -289,7 +289,6 @@ changes:
 
 from datetime import UTC, datetime
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user import read, read_others, read_to_delete
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_plan import outcome, plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
@@ -320,7 +319,7 @@ def main():
     )
     params = module.params
     name = params["user_name"]
-    settings = Settings(**{option: params[option] for option in SETTINGS})
+    settings = Settings.of(params)
     module.guard(lambda: settings.check(name))
     connection = module.connection
 
@@ -334,10 +333,7 @@ def main():
     now = datetime.now(UTC)
 
     def plan(current):
-        if current:
-            arn = current["arn"]
-        else:
-            arn = principal_arn("user", connection.partition, module.account_id, settings.path or "/", name)
+        arn = module.principal_arn("user", current, settings.path, name)
         planned = plan_present(name, arn, current, settings, now)
         # All inline policies of a user share one quota. What else it has matters only where it stays and one is put.
         put = any(change.method == "put_user_policy" for change in planned.changes)

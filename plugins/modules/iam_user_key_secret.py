@@ -200,8 +200,7 @@ kept:
 from datetime import UTC, datetime
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _key_secret
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import Settings
+from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import USER_ARGUMENTS, Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_api import KubeError
 from ansible_collections.kubestrap.aws.plugins.module_utils._kube_connection import (
@@ -215,25 +214,16 @@ from ansible_collections.kubestrap.aws.plugins.module_utils._kubernetes_names im
 )
 from ansible_collections.kubestrap.aws.plugins.module_utils._module import KubestrapAWSModule
 
-SETTINGS = dict(
-    path=dict(type="str"),
-    permissions_boundary=dict(type="str"),
-    inline_policies=dict(type="dict"),
-    tags=dict(type="dict"),
-    max_age=dict(type="int"),
-    settle_hours=dict(type="int", default=24),
-    **KubestrapAWSModule.OWNERSHIP_ARGUMENT_SPEC,
-)
 ARGUMENTS = dict(
     state=dict(type="str", choices=["present", "absent"], default="present"),
     **KUBERNETES_ARGUMENTS,
-    user_name=dict(type="str", required=True),
+    **USER_ARGUMENTS,
     namespace=dict(type="str", required=True),
     secret=dict(type="str", required=True, no_log=False),
     access_key_id_key=dict(type="str", default="accessKeyId", no_log=False),
     secret_access_key_key=dict(type="str", default="secretAccessKey", no_log=False),
     input_name=dict(type="str", default="secret"),
-    **SETTINGS,
+    **KubestrapAWSModule.OWNERSHIP_ARGUMENT_SPEC,
     **KubestrapAWSModule.ACCOUNT_ARGUMENT_SPEC,
 )
 
@@ -249,16 +239,13 @@ def wanted_of(params):
         check_secret_key(option, params[option])
     if params["access_key_id_key"] == params["secret_access_key_key"]:
         refuse("secret_access_key_key", params["secret_access_key_key"], "has the id already", "Write another key")
-    settings = {option: params[option] for option in SETTINGS}
-    if settings["tags"] is not None:
-        settings["tags"] = {str(key): str(value) for key, value in settings["tags"].items()}
     wanted = _key_secret.Wanted(
         namespace=params["namespace"],
         secret=params["secret"],
         id_key=params["access_key_id_key"],
         secret_key=params["secret_access_key_key"],
         user=params["user_name"],
-        settings=Settings(**settings),
+        settings=Settings.of(params),
         option=params["input_name"],
     )
     wanted.settings.check(wanted.user)
@@ -273,9 +260,7 @@ def run(module, kube, wanted):
     if absent:
         planned = _key_secret.plan_absent(state, wanted)
     else:
-        user, path = state["user"], wanted.settings.path or "/"
-        arn = user["arn"] if user else ""
-        arn = arn or principal_arn("user", connection.partition, module.account_id, path, wanted.user)
+        arn = module.principal_arn("user", state["user"], wanted.settings.path, wanted.user)
         planned = _key_secret.plan(state, wanted, arn, now)
     answers = [] if module.check_mode else _key_secret.apply(kube, connection, wanted, planned)
     result = {"changed": bool(planned.changes), "changes": planned.changes}

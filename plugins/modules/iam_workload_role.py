@@ -266,7 +266,6 @@ changes:
   sample: ["update the trust policy of the role example-reader"]
 """
 
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role import read, read_others, read_to_delete
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_plan import plan_absent, plan_present
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_role_settings import Settings
@@ -324,10 +323,7 @@ def main():
         )
 
     def plan(current):
-        if current:
-            arn = current["arn"]
-        else:
-            arn = principal_arn("role", connection.partition, module.account_id, settings.path or "/", name)
+        arn = module.principal_arn("role", current, settings.path, name)
         planned = plan_present(name, arn, current, settings, params["wait"])
         # All inline policies of a role share one quota. What else it has matters only where one is put.
         if current and any(change.method == "put_role_policy" for change in planned.changes):

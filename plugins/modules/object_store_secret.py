@@ -380,7 +380,6 @@ kept:
 from datetime import UTC, datetime
 
 from ansible_collections.kubestrap.aws.plugins.module_utils import _store_secret
-from ansible_collections.kubestrap.aws.plugins.module_utils._iam_principal import principal_arn
 from ansible_collections.kubestrap.aws.plugins.module_utils._iam_user_settings import USER_ARGUMENTS, Settings
 from ansible_collections.kubestrap.aws.plugins.module_utils._identifiers import refuse
 from ansible_collections.kubestrap.aws.plugins.module_utils._key_pair import KeyPair
@@ -513,7 +512,7 @@ def task_of(params):
         source=source if present else None,
         pair=KeyPair(**params["key_pair"]) if params["key_pair"] and present else None,
         user=params["user"]["user_name"] if params["user"] else "",
-        settings=Settings.of(params["user"], params["ownership_tags"]) if params["user"] else Settings(),
+        settings=Settings.of(params["user"] or {}, ownership_tags=params["ownership_tags"]),
     )
     task.check()
     return task
@@ -528,7 +527,8 @@ def run(module, kube, task):
 
     state = _store_secret.read(kube, connection, task)
     if task.source:
-        planned = _store_secret.plan(state, task, arn_of(module, task, state["user"]), now)
+        arn = module.principal_arn("user", state["user"], task.settings.path, task.user) if task.user else ""
+        planned = _store_secret.plan(state, task, arn, now)
     else:
         planned = _store_secret.plan_absent(state, task)
     answers = []
@@ -540,16 +540,6 @@ def run(module, kube, task):
     if not task.source:
         return {**result, "kept": list(planned.objects.kept)}
     return {**result, **_store_secret.told(planned, answers, now)}
-
-
-def arn_of(module, task, user):
-    """ARN of the user, computed while it does not exist; empty when there is to be none."""
-    if not task.user:
-        return ""
-    if user:
-        return user["arn"]
-    path = task.settings.path or "/"
-    return principal_arn("user", module.connection.partition, module.account_id, path, task.user)
 
 
 def main():
