@@ -15,12 +15,10 @@ import contextlib
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -28,8 +26,8 @@ from typing import Any
 
 import boto3
 import yaml
-from integration import warm_ansible
-from integration.warm_ansible import SETTINGS
+from integration import run_processes, warm_ansible
+from integration.warm_ansible import PLAIN_VARIABLE, SETTINGS
 from sandbox.client import Sandbox
 
 # How all tasks of the collection run: on the controller, in its own Python, arguments never in a file.
@@ -38,9 +36,6 @@ BASE_VARS = {
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",
     "ansible_pipelining": True,
 }
-RUN_VARIABLE = "KUBESTRAP_TEST_RUN"
-# Set to anything, it makes all runs start modules as users' Ansible does.
-PLAIN_VARIABLE = "KUBESTRAP_TEST_PLAIN"
 # Actions that Ansible does itself, in milliseconds. Any other one starts a module: a Python process, half a second.
 IN_ANSIBLE = frozenset(
     ("add_host", "assert", "debug", "fail", "group_by", "include_role", "include_tasks", "include_vars", "import_role")
@@ -163,8 +158,8 @@ def run_playbook(
     :param kill_when: asked all the time; once it says so the run is killed (SIGKILL), as by a machine that goes down. A
         run that ends before is a failed test
     :param plain: every module is a process of its own, as where our users are. Else the run is a fork of a process that
-        has imported everything, which takes a quarter of the processor time (``warm_ansible``). Molecule, the demo and
-        the benchmark are always plain
+        has imported everything, which takes a third of the processor time (``warm_ansible``). The demo and the
+        benchmark are always plain
     :param role_profiles: profiles assume their roles, as users' do: one AssumeRole for each task. Else they have the
         keys of a session of the same role, which saves a tenth of the processor time
     :raises TimeoutError: it took too long
@@ -197,12 +192,12 @@ def _run_plain(
     place: Path, arguments: list[str], environment: dict[str, str], timeout: float, kill_when: Callable[[], bool] | None
 ) -> tuple[int, str, str]:
     """Exit status, output and errors of a process of its own."""
-    mark = _mark()
+    mark = run_processes.new_mark()
     outputs = place / "stdout", place / "stderr"
     with outputs[0].open("wb") as stdout, outputs[1].open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "ansible.cli.playbook", *arguments],
-            env={**environment, RUN_VARIABLE: mark},
+            env={**environment, run_processes.VARIABLE: mark},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -221,9 +216,9 @@ def _run_warm(
     place: Path, arguments: list[str], environment: dict[str, str], timeout: float, kill_when: Callable[[], bool] | None
 ) -> tuple[int, str, str]:
     """The same of a fork."""
-    mark = _mark()
+    mark = run_processes.new_mark()
     outputs = place / "stdout", place / "stderr"
-    process = warm_ansible.start(arguments, {**environment, RUN_VARIABLE: mark}, mark, *outputs)
+    process = warm_ansible.start(arguments, {**environment, run_processes.VARIABLE: mark}, mark, *outputs)
 
     def wait(seconds: float) -> int | None:
         process.join(seconds)
@@ -246,36 +241,16 @@ def _watch(
             if time.monotonic() > deadline:
                 raise TimeoutError(f"ansible-playbook did not end in {timeout:.0f} s")
             if kill_when and kill_when():
-                _kill_run(mark)
+                run_processes.kill(mark)
                 code = wait(timeout)
                 kill_when = None
                 break
     finally:
-        _kill_run(mark)
+        run_processes.kill(mark)
         wait(timeout)
     stdout, stderr = (path.read_text(encoding="utf-8") if path.exists() else "" for path in outputs)
     assert not kill_when, f"the run ended before it was killed\n{stdout}\n{stderr}"
     return code if code is not None else 1, stdout, stderr
-
-
-def _mark() -> str:
-    """A name for the processes of one run, as long as Linux allows."""
-    return f"kt-{uuid.uuid4().hex}"[:15]
-
-
-def _kill_run(mark: str) -> None:
-    """Kill all processes of a run at once. Workers have sessions of their own, so name or environment tell."""
-    wanted = f"{RUN_VARIABLE}={mark}".encode()
-    found = True
-    while found:
-        found = False
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-                named = (folder / "comm").read_text().strip() == mark
-                if state != "Z" and (named or wanted in (folder / "environ").read_bytes().split(b"\0")):
-                    os.kill(int(folder.name), signal.SIGKILL)
-                    found = True
 
 
 def _write(path: Path, content: Any) -> str:

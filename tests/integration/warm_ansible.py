@@ -12,7 +12,7 @@ differs.
     start([*arguments], environment=..., stdout=..., stderr=...)  ->  a multiprocessing.Process
 
 What begins with ``import_everything`` runs in the fork server and its forks alone: Ansible reads settings when it is
-imported.
+imported. Molecule's runs have a fork server of their own (``tools.warm_server``), with Molecule's settings.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+# Set to anything, it has all runs start Ansible and its modules as users do.
+PLAIN_VARIABLE = "KUBESTRAP_TEST_PLAIN"
 # How Ansible tells a test what it did, and what it shall not say.
 SETTINGS = {
     "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -83,17 +85,18 @@ def start(
     return process
 
 
-def _serve(*request: Any) -> None:
+def _serve(arguments: list[str], environment: dict[str, str], mark: str, folder: str, stdout: str, stderr: str) -> None:
     importlib.import_module(f"{__package__}.warm_ansible_server")
-    _run(*request)
+    with open(stdout, "wb") as output, open(stderr, "wb") as errors:
+        code = be_run(arguments, environment, mark, folder, output.fileno(), errors.fileno())
+    os._exit(code)
 
 
 # --- in the fork server, and in its forks
 
 
 def import_everything() -> None:
-    """Import what runs need, and have modules run in forks."""
-    os.environ.update(SETTINGS)
+    """Import what runs need, with the settings of the environment, and have modules run in Ansible's workers."""
     from ansible.cli import playbook  # the first of Ansible's modules to be imported, as it demands
     from ansible.executor import module_common
     from ansible.executor.process.worker import WorkerProcess
@@ -148,14 +151,18 @@ def _share_event_names() -> None:
     hooks.EventAliaser.__init__ = with_names
 
 
-def _run(arguments: list[str], environment: dict[str, str], mark: str, folder: str, stdout: str, stderr: str) -> None:
+def be_run(arguments: list[str], environment: dict[str, str], mark: str, folder: str, stdout: int, stderr: int) -> int:
+    """Become ``ansible-playbook ARGUMENTS`` and do its work; its exit status.
+
+    :param folder: in which it runs
+    :param stdout: descriptor of an open file; ``stderr`` too
+    """
     gc.disable()  # it would write to the memory that forks share, and so have it copied
-    os.setsid()  # Ctrl-C is for pytest, which ends the run then
+    os.setsid()  # Ctrl-C is for whoever started the run, and ends it then
     signal.signal(signal.SIGINT, signal.default_int_handler)
     Path("/proc/self/comm").write_text(mark)
-    for path, stream in ((stdout, sys.stdout), (stderr, sys.stderr)):
-        with open(path, "wb") as file:
-            os.dup2(file.fileno(), stream.fileno())
+    os.dup2(stdout, sys.stdout.fileno())
+    os.dup2(stderr, sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -164,11 +171,12 @@ def _run(arguments: list[str], environment: dict[str, str], mark: str, folder: s
     try:
         _real["cli"].cli_executor(sys.argv)
     except SystemExit as end:
-        code = end.code
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code if isinstance(code, int) else 1
 
 
 def _start(worker: Any) -> None:

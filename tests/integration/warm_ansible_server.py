@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the fork server of ``warm_ansible`` imports when it starts."""
 
-from integration.warm_ansible import import_everything
+import os
 
+from integration.warm_ansible import SETTINGS, import_everything
+
+os.environ.update(SETTINGS)
 import_everything()

@@ -5,22 +5,31 @@
 
 A scenario has passed when each of its actions was successful: Molecule itself also accepts actions whose playbook is
 missing. The outcome is written as JUnit XML, a test case per scenario.
+
+Most scenarios find an ansible-playbook on their PATH that forks a process in which everything is imported
+(``warm_playbook``); those of ``PLAIN`` run Ansible as users do.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
+from integration.warm_ansible import PLAIN_VARIABLE
+
 from tools.environment import environment
-from tools.paths import COLLECTION, MAKE, RESULTS
+from tools.paths import COLLECTION, MAKE, RESULTS, VENV
 from tools.scenarios import problems, scenarios
 
 FOLDER = COLLECTION / "extensions" / "molecule"
+WARM = MAKE / "warm"
+PLAIN = ("default", "kubecost")
 RECAP = re.compile(r"^(?P<name>\S+)\s*: actions=(?P<actions>\d+)\s+(?P<states>.*)$")
 
 
@@ -29,8 +38,11 @@ def run(names: list[str]) -> tuple[str, int]:
     shutil.rmtree(MAKE / "molecule", ignore_errors=True)
     command = ["molecule", "test", "--report", "--workers", str(os.cpu_count() or 2), "--continue-on-failure"]
     command += [f"--scenario-name={name}" for name in names] or ["--all"]
+    env = environment() | {"NO_COLOR": "1", "SANDBOX_OWNER_PID": str(os.getpid())}
+    if not os.environ.get(PLAIN_VARIABLE):
+        env["PATH"] = f"{warm_path()}:{env['PATH']}"
     process = subprocess.Popen(
-        command, cwd=COLLECTION, env=environment() | {"NO_COLOR": "1", "SANDBOX_OWNER_PID": str(os.getpid())},
+        command, cwd=COLLECTION, env=env,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     lines = []
@@ -38,6 +50,23 @@ def run(names: list[str]) -> tuple[str, int]:
         print(line, end="", flush=True)
         lines.append(line)
     return "".join(lines), process.wait()
+
+
+def warm_path() -> Path:
+    """A folder with the ansible-playbook that forks."""
+    shutil.rmtree(WARM, ignore_errors=True)
+    program = WARM / "bin" / "ansible-playbook"
+    program.parent.mkdir(parents=True)
+    warm = [VENV / "bin" / "python", "-IS", COLLECTION / "tests/tools/warm_playbook.py", WARM, os.getpid()]
+    program.write_text(
+        "#!/bin/sh\n"
+        f'case "$MOLECULE_SCENARIO_NAME" in {"|".join(PLAIN)}) '
+        f'exec {shlex.quote(str(VENV / "bin" / "ansible-playbook"))} "$@";; esac\n'
+        f'exec {shlex.join(map(str, warm))} "$@"\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    return program.parent
 
 
 def outcomes(output: str, expected: list[str]) -> dict[str, str]:
