@@ -61,7 +61,7 @@ class KubeApi:
     :param validate_certs: whether the API server's certificate is checked
     :param principal: who the token stands for, and
     :param cluster_name: the cluster, both for the texts of errors only
-    :raises KubeError: a file does not exist
+    :raises KubeError: a file does not exist, or does not hold what it should
     """
 
     def __init__(
@@ -82,11 +82,10 @@ class KubeApi:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._principal = principal
         self._cluster_name = cluster_name
+        reqs = ssl.CERT_REQUIRED if validate_certs else ssl.CERT_NONE
         options: dict[str, t.Any] = {
-            "ca_certs": ca_cert,
-            "cert_file": cert_file,
-            "key_file": key_file,
-            "cert_reqs": "CERT_REQUIRED" if validate_certs else "CERT_NONE",
+            "ssl_context": _ssl_context(ca_cert, cert_file, key_file, reqs),
+            "cert_reqs": reqs,
             "maxsize": 8,  # objects are read side by side
             "timeout": urllib3.Timeout(connect=_TIMEOUT_SECONDS / 3, read=_TIMEOUT_SECONDS),
             "retries": urllib3.Retry(total=2, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504)),
@@ -264,12 +263,31 @@ def principal_of(arn: str) -> str:
     return f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}" if found else arn
 
 
-def _pool(host: str, options: dict[str, t.Any]) -> t.Any:
-    """Connections to the host, through the environment's proxy where it names one for it."""
-    context = urllib3.util.create_urllib3_context()
+def _ssl_context(
+    ca_cert: str | None, cert_file: str | None, key_file: str | None, reqs: ssl.VerifyMode
+) -> ssl.SSLContext:
+    """What all connections share. The files are read here: were they given to urllib3, each connection would read them
+    into it, several at a time, and OpenSSL may crash then (see ``_connection``)."""
+    context = urllib3.util.create_urllib3_context(cert_reqs=reqs)
     # Python 3.13 asks more of certificates than the authorities of many clusters write (no Authority Key Identifier).
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    options["ssl_context"] = context
+    file = ca_cert
+    try:
+        if ca_cert:
+            context.load_verify_locations(ca_cert)
+        else:
+            context.load_default_certs()
+        if cert_file:
+            file = cert_file
+            context.load_cert_chain(cert_file, key_file)
+    except OSError as e:  # ssl.SSLError is one
+        write = "Give a file with certificates in PEM (ca_cert), or correct the kubeconfig"
+        raise KubeError(f"The file {file} cannot be used", str(e), write) from e
+    return context
+
+
+def _pool(host: str, options: dict[str, t.Any]) -> t.Any:
+    """Connections to the host, through the environment's proxy where it names one for it."""
     parts = urllib.parse.urlsplit(host)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):

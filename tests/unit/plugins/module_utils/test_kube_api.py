@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -210,6 +211,47 @@ def test_the_principal_of_an_access_entry(arn: str, principal: str) -> None:
 def test_a_file_that_does_not_exist(option: str, tmp_path: Path) -> None:
     with pytest.raises(KubeError, match=r"none.pem cannot be read: it does not exist"):
         KubeApi("https://127.0.0.1", TOKEN, **{option: str(tmp_path / "none.pem")})
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "cert_file"])
+def test_a_file_that_holds_no_certificates(option: str, tmp_path: Path) -> None:
+    (tmp_path / "text.pem").write_text("none")
+    with pytest.raises(KubeError, match=r"text.pem cannot be used: .*Give a file with certificates in PEM"):
+        KubeApi("https://127.0.0.1", TOKEN, **{option: str(tmp_path / "text.pem")})
+
+
+def test_connections_share_what_was_read_of_the_files_and_read_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read for each connection, several at a time, made OpenSSL crash once in some thousand tasks."""
+    read: list[str] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda _self, cafile: read.append(cafile))
+    api = KubeApi("https://127.0.0.1", TOKEN, ca_cert=__file__)
+    pool = api._pool.connection_from_url(api.host)
+    connections = [pool._new_conn() for _ in range(4)]
+    assert read == [__file__]
+    assert {connection.ssl_context for connection in connections} == {api._pool.connection_pool_kw["ssl_context"]}
+    assert {(each.ca_certs, each.cert_file, each.key_file) for each in connections} == {(None, None, None)}
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_the_certificate_of_the_api_server_is_checked_unless_it_shall_not_be(checked: bool, tmp_path: Path) -> None:
+    from sandbox.control_plane import pki
+
+    pki.write_serving_pair(tmp_path, "somebody else")
+    with Server() as server:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        server.answers = [(200, {"kind": "Namespace"})]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        api = KubeApi(server.url.replace("http:", "https:"), TOKEN, validate_certs=checked)
+        try:
+            if checked:
+                with pytest.raises(KubeError, match="cannot be trusted"):
+                    api.get("api", "v1", "namespaces", "kubecost")
+            else:
+                assert api.get("api", "v1", "namespaces", "kubecost") == {"kind": "Namespace"}
+        finally:
+            server.shutdown()
 
 
 def test_of_reads_side_by_side_an_error_is_an_answer() -> None:
