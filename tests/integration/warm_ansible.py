@@ -127,10 +127,12 @@ def import_everything() -> None:
     WorkerProcess.start = _start
     action.modify_module = _modify_module
     action.ActionBase._low_level_execute_command = _execute
+    root = Path(ours.__path__[0]).parents[1]
+    folders = root / "roles", root / "playbooks"
+    importlib.import_module(f"{__package__}.warm_lookups").remember(*folders)
     templates = importlib.import_module(f"{__package__}.warm_templates")
     templates.remember()
-    root = Path(ours.__path__[0]).parents[1]
-    templates.compile_files(root / "roles", root / "playbooks")
+    templates.compile_files(*folders)
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
     gc.collect()
     gc.freeze()
