@@ -45,11 +45,12 @@ def test_scenarios_that_are_to_be_plain_get_the_ansible_playbook_of_the_virtuale
     monkeypatch.setattr(molecule, "VENV", tmp_path / "venv")
     monkeypatch.setattr(molecule, "WARM", tmp_path / "warm")
     program = molecule.warm_path() / "ansible-playbook"
-    for scenario, said in (
-        ("kubecost", "plain play.yml\n"),
-        ("default", "plain play.yml\n"),
-        ("fleet", "forked play.yml\n"),
+    for scenario, argument, said in (
+        ("kubecost", "play.yml", "plain"),
+        ("default", "play.yml", "plain"),
+        ("fleet", "play.yml", "forked"),
+        ("fleet", "--version", "plain"),
     ):
         env = {"MOLECULE_SCENARIO_NAME": scenario, "PATH": os.environ["PATH"]}
-        found = subprocess.run([program, "play.yml"], env=env, capture_output=True, text=True, check=True)
-        assert found.stdout == said
+        found = subprocess.run([program, argument], env=env, capture_output=True, text=True, check=True)
+        assert found.stdout == f"{said} {argument}\n"
