@@ -37,7 +37,8 @@ def run(names: list[str]) -> tuple[str, int]:
     """Runs the scenarios (none named: all) and shows Molecule's output as it comes; the output and the exit status."""
     shutil.rmtree(MAKE / "molecule", ignore_errors=True)
     command = ["molecule", "test", "--report", "--workers", str(os.cpu_count() or 2), "--continue-on-failure"]
-    command += [f"--scenario-name={name}" for name in names] or ["--all"]
+    names = names or sorted(scenarios(FOLDER), key=lambda name: name not in PLAIN)  # the long ones first
+    command += [f"--scenario-name={name}" for name in names]
     env = environment() | {"NO_COLOR": "1", "SANDBOX_OWNER_PID": str(os.getpid())}
     if not os.environ.get(PLAIN_VARIABLE):
         env["PATH"] = f"{warm_path()}:{env['PATH']}"
