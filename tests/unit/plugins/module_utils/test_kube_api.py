@@ -232,6 +232,7 @@ def test_connections_share_what_was_read_of_the_files_and_read_none(monkeypatch:
     assert {(each.ca_certs, each.cert_file, each.key_file) for each in connections} == {(None, None, None)}
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("checked", [True, False])
 def test_the_certificate_of_the_api_server_is_checked_unless_it_shall_not_be(checked: bool, tmp_path: Path) -> None:
     from sandbox.control_plane import pki
