@@ -37,9 +37,3 @@ options:
 requirements:
   - kubernetes (only with O(kubeconfig))
 """
-
-    # Of modules that ask nobody but the API server.
-    INFO = r"""
-notes:
-  - No call to AWS is made, unless the API server refuses the token. Then the text of the error names the caller.
-"""

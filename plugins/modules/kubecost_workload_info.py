@@ -32,11 +32,11 @@ extends_documentation_fragment:
   - kubestrap.aws.attributes.info
   - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
-  - kubestrap.aws.kubernetes.info
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
 notes:
+  - No call to AWS is made, unless the API server refuses the token. Then the text of the error names the caller.
   - In the cluster it takes the verbs C(get) on C(serviceaccounts) and C(secrets), and C(list) on C(deployments), C(statefulsets) and C(secrets).
 seealso:
   - module: kubestrap.aws.workload_identity_probe

@@ -28,11 +28,11 @@ extends_documentation_fragment:
   - kubestrap.aws.attributes.info
   - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
-  - kubestrap.aws.kubernetes.info
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
 notes:
+  - No call to AWS is made, unless the API server refuses the token. Then the text of the error names the caller.
   - In the cluster it takes the verb C(list) on the kinds that are looked for, in all namespaces.
 seealso:
   - module: kubestrap.aws.tagged_resources_info

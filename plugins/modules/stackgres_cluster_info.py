@@ -69,11 +69,11 @@ extends_documentation_fragment:
   - kubestrap.aws.attributes.info
   - kubestrap.aws.attributes.action_group
   - kubestrap.aws.kubernetes
-  - kubestrap.aws.kubernetes.info
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
 notes:
+  - No call to AWS is made, unless the API server refuses the token. Then the text of the error names the caller.
   - In the namespaces of the SGClusters it takes the verbs C(list) on C(sgclusters), C(sgshardedclusters), C(sgbackups), C(pods) and C(serviceaccounts), and
     C(get) on C(sgobjectstorages) and, for O(clusters[].secrets), on C(secrets). In that of the operator it takes C(list) on C(deployments).
 seealso:
