@@ -73,7 +73,7 @@ def _intercept(self: Any, jinja_builtins: Any, plugin_loader: Any) -> None:
 
 def _lazy_values(values: Any, lazy_options: Any) -> Any:
     """The same as ever without a generator: each template has all variables wrapped."""
-    if type(values) is not dict:
+    if isinstance(values, _lazy_containers._AnsibleLazyTemplateDict):
         return _real_lazy_values(values, lazy_options)
     return _lazy_containers._LazyValueSource(
         source=zip(values, map(_lazy_containers._LazyValue, values.values()), strict=True),

@@ -226,7 +226,7 @@ def test_connections_share_what_was_read_of_the_files_and_read_none(monkeypatch:
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda _self, cafile: read.append(cafile))
     api = KubeApi("https://127.0.0.1", TOKEN, ca_cert=__file__)
     pool = api._pool.connection_from_url(api.host)
-    connections = [pool._new_conn() for _ in range(4)]
+    connections = [pool._new_conn() for _number in range(4)]
     assert read == [__file__]
     assert {connection.ssl_context for connection in connections} == {api._pool.connection_pool_kw["ssl_context"]}
     assert {(each.ca_certs, each.cert_file, each.key_file) for each in connections} == {(None, None, None)}
