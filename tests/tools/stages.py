@@ -33,7 +33,7 @@ class Stage:
     command: tuple[str, ...]
     report: str | None = None
     folder: str | None = None
-    minutes: int = 10
+    minutes: int = 20
     check: bool = True
 
 
@@ -49,12 +49,12 @@ STAGES = (
           ("bash", "-c", "ruff check --output-format concise . && ruff format --check --output-format concise .")),
     Stage("changelog", "antsibull-changelog over the fragments (1 s)", ("antsibull-changelog", "lint")),
     Stage(
-        "sanity", "ansible-test sanity, all tests, nothing ignored (a minute; the first time 3)",
-        ("python", "-m", "tools.sanity"), report="tests/output/junit/*.xml", minutes=15,
+        "sanity", "ansible-test sanity, all tests, nothing ignored (two minutes; the first time 3)",
+        ("python", "-m", "tools.sanity"), report="tests/output/junit/*.xml", minutes=20,
     ),
-    Stage("ansible-lint", "the production profile, warnings count (half a minute)",
+    Stage("ansible-lint", "the production profile, warnings count (a minute or two)",
           ("ansible-lint", "--offline", "--strict")),
-    pytest_stage("unit", "pytest: functions, and the repository's own rules (half a minute)", "tests/unit", minutes=10,
+    pytest_stage("unit", "pytest: functions, and the repository's own rules (half a minute)", "tests/unit", minutes=20,
                  check=True),
     Stage(
         "docs", "antsibull-docs: documentation of all plugins and roles (15 s)",
@@ -64,10 +64,10 @@ STAGES = (
     pytest_stage("sandbox", "pytest: the sandbox plays AWS and EKS as the real ones do (a few minutes)",
                  "tests/sandbox/tests", "-n", "2", "--dist", "loadfile", minutes=20),
     Stage(
-        "molecule", "whole jobs: converge, idempotence, verify, teardown (five to ten minutes)",
+        "molecule", "whole jobs: converge, idempotence, verify, teardown (four minutes)",
         ("python", "-m", "tools.molecule"), report=str(RESULTS / "molecule.xml"), folder="extensions/molecule",
         minutes=40, check=False,
     ),
-    pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (25 minutes on two cores)",
+    pytest_stage("integration", "pytest: modules and whole playbooks against the sandbox (20 minutes on two cores)",
                  "tests/integration", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", minutes=75),
 )  # fmt: skip
