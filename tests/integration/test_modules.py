@@ -15,6 +15,7 @@ import pytest
 import yaml
 from integration.files import ACCOUNTS, COLLECTION, Head, plugins
 from integration.playbook import run_playbook
+from sandbox.client import Sandbox
 
 MODULES = Path(__file__).parent / "modules"
 
@@ -36,6 +37,19 @@ def test_module(module: str, request: pytest.FixtureRequest) -> None:
         if task.name in checked and not task.skipped:
             written = [c for c in result.calls if c["kind"] == "write" and task.start <= c["time"] <= task.end]
             assert not written, f"in check mode '{task.name}' made {written}"
+
+
+def test_every_module_starts_as_it_does_for_users(gateway_sandbox: Sandbox) -> None:
+    """As a program that Ansible packs with all that it imports; most other runs have the imports in memory."""
+    modules = plugins("modules")
+    tasks = [
+        {"name": module, f"kubestrap.aws.{module}": {"no_such_option": True}, "ignore_errors": True}
+        for module in modules
+    ]
+    play = {"name": "Start modules", "hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    result = run_playbook([play], gateway_sandbox, plain=True)
+    said = {module: result.task(module).result["msg"] for module in modules}
+    assert {module: text for module, text in said.items() if "Unsupported parameters" not in text} == {}
 
 
 def test_no_playbook_is_left_over() -> None:
