@@ -61,7 +61,7 @@ class KubeApi:
     :param validate_certs: whether the API server's certificate is checked
     :param principal: who the token stands for, and
     :param cluster_name: the cluster, both for the texts of errors only
-    :raises KubeError: a file does not exist, or does not hold what it should
+    :raises KubeError: a file does not exist; one that does not hold what it should is told by the first request
     """
 
     def __init__(
@@ -84,12 +84,16 @@ class KubeApi:
         self._cluster_name = cluster_name
         reqs = ssl.CERT_REQUIRED if validate_certs else ssl.CERT_NONE
         options: dict[str, t.Any] = {
-            "ssl_context": _ssl_context(ca_cert, cert_file, key_file, reqs),
             "cert_reqs": reqs,
             "maxsize": 8,  # objects are read side by side
             "timeout": urllib3.Timeout(connect=_TIMEOUT_SECONDS / 3, read=_TIMEOUT_SECONDS),
             "retries": urllib3.Retry(total=2, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504)),
         }
+        self._unusable: KubeError | None = None
+        try:
+            options["ssl_context"] = _ssl_context(ca_cert, cert_file, key_file, reqs)
+        except KubeError as e:
+            self._unusable = e
         self._pool = _pool(self.host, options)
 
     @classmethod
@@ -186,6 +190,8 @@ class KubeApi:
         body: t.Mapping[str, t.Any] | None,
         accept: str,
     ) -> t.Any:
+        if self._unusable:
+            raise self._unusable
         url = f"{self.host}/" + "/".join(urllib.parse.quote(segment, safe="") for segment in path)
         if query:
             url += f"?{urllib.parse.urlencode(query)}"

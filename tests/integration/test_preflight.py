@@ -8,8 +8,10 @@ Bad input of each kind is in modules/preflight_info.yml.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,9 +81,13 @@ def remote_cluster(gateway_sandbox: Sandbox) -> str:
     world = World(gateway_sandbox, "preflight-world")
     trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "eks.amazonaws.com"}}
     role = world.cluster.client("iam").create_role(RoleName=world.name, AssumeRolePolicyDocument=text([trusted]))
-    world.cluster.client("eks").create_cluster(
+    made = world.cluster.client("eks").create_cluster(
         name=world.name, roleArn=role["Role"]["Arn"], resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]}
     )
+    known = {"account_id": CLUSTER, "region": "eu-west-1", "name": world.name, "endpoint": "https://nowhere.invalid"}
+    known["issuer"] = made["cluster"]["identity"]["oidc"]["issuer"]
+    known["ca_data"] = base64.b64encode(Path(gateway_sandbox.state["ca_bundle"]).read_bytes()).decode()
+    gateway_sandbox.control("cluster-endpoints", known)
     return world.name
 
 

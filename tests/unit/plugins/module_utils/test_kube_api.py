@@ -216,8 +216,9 @@ def test_a_file_that_does_not_exist(option: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["ca_cert", "cert_file"])
 def test_a_file_that_holds_no_certificates(option: str, tmp_path: Path) -> None:
     (tmp_path / "text.pem").write_text("none")
+    api = KubeApi("https://127.0.0.1:1", TOKEN, **{option: str(tmp_path / "text.pem")})
     with pytest.raises(KubeError, match=r"text.pem cannot be used: .*Give a file with certificates in PEM"):
-        KubeApi("https://127.0.0.1", TOKEN, **{option: str(tmp_path / "text.pem")})
+        api.get("version")
 
 
 def test_connections_share_what_was_read_of_the_files_and_read_none(monkeypatch: pytest.MonkeyPatch) -> None:
