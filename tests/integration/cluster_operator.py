@@ -43,6 +43,7 @@ class ClusterOperator:
         self.cluster = place.clusters[0]
         self.arn = f"arn:aws:iam::{place.cluster_account}:role/operator"
         self.runs: dict[str, list[Result]] = {}
+        self.install()
         for manifest in self.rbac():
             utils.create_from_dict(place.kube(), manifest)
         self.prepare()
@@ -51,6 +52,9 @@ class ClusterOperator:
         entry = {"clusterName": self.cluster, "principalArn": self.arn}
         eks.delete_access_entry(**entry)
         eks.create_access_entry(**entry, kubernetesGroups=[self.group])
+
+    def install(self) -> None:
+        """Put into the cluster what is there before the operator gets any rights; nothing, unless a test says what."""
 
     def prepare(self) -> None:
         """Write what the playbook takes into the inventory, and make what somebody else makes in the cluster.

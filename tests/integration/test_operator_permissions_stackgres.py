@@ -35,6 +35,9 @@ class Operator(ClusterOperator):
     group = "kubestrap-stackgres-backup-operator"
     occasional = ROTATION
 
+    def install(self) -> None:
+        self.sandbox.stackgres(self.cluster, operator="1.18.6")
+
     def prepare(self) -> None:
         place = self.place
         place.vars[self.cluster] |= {
@@ -44,7 +47,6 @@ class Operator(ClusterOperator):
                 {"name": "keyed", "namespace": NAMESPACE, "identity_method": "access_key"},
             ],
         }
-        self.sandbox.stackgres(self.cluster, operator="1.18.6")
         custom = client.CustomObjectsApi(place.kube())
         for name in ("orders", "keyed"):
             body = {"apiVersion": "stackgres.io/v1", "kind": "SGCluster", "metadata": {"name": name}, "spec": SPEC}

@@ -84,8 +84,8 @@ def test_the_rights_to_each_of_two_users_are_asked_for(asker: Asker, monkeypatch
     monkeypatch.setitem(PARAMETERS[WORKLOAD], "user_names", ["rights-billing"])
     assert asker.asked(WORKLOAD) == ([], [])
     (problem,), _notes = asker.asked(WORKLOAD, "iam:CreateUser")
-    for user in ("rights-thanos", "rights-billing"):
-        assert f"iam:CreateUser on arn:aws:iam::{ACCOUNT}:user/{user}" in problem
+    users = [f"arn:aws:iam::{ACCOUNT}:user/{user}" for user in ("rights-thanos", "rights-billing")]
+    assert f"iam:CreateUser on {' and '.join(users)}" in problem
 
 
 @pytest.mark.parametrize(
