@@ -365,16 +365,18 @@ def test_verify_shows_each_database_link_by_link_and_what_has_become_of_it(story
 
 
 def test_what_was_made_goes_and_backups_stay(story: Story) -> None:
-    # Thanos stays, and so does its bucket.
+    # A Thanos of the same cluster goes too, and so does its bucket, which is empty.
     story.place.buckets.append(story.thanos)
-    story.place.vars[story.cluster]["thanos_object_store_bucket"] = story.thanos
+    story.place.vars[story.cluster] |= {
+        "thanos_object_store_bucket": story.thanos,
+        "thanos_object_store_service_accounts": [{"name": "thanos-store"}],
+    }
     # Whatever an entry says of itself.
     entries = story.entries(orders={"state": "present"})
     predicted = story.run("teardown", entries=entries, check=True)
     assert (predicted.writes, predicted.kube_writes) == ([], [])
     kept = story.run("teardown", entries=entries)
     assert kept.changes == predicted.changes
-    assert f"Kept: the bucket store-of-{story.thanos}, because {story.cluster} names it" in kept.notes(story.thanos)
     assert kept.outcome(story.cluster)["state"] == "done", kept.outcome(story.cluster)
     spec = story.get("sgclusters", "orders")["spec"]
     assert json.dumps(spec, sort_keys=True) == json.dumps(story.before, sort_keys=True)
@@ -388,6 +390,7 @@ def test_what_was_made_goes_and_backups_stay(story: Story) -> None:
     assert [user for user in iam.list_users()["Users"] if user["UserName"].startswith("stackgres-")] == []
     assert "Kept: " in kept.notes(story.bucket)
     s3 = story.aws.client("s3")
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [f"store-of-{story.bucket}"]
     assert s3.list_objects_v2(Bucket=f"store-of-{story.bucket}")["KeyCount"] > 0
     end = story.run("teardown", extra_vars={"workload_storage_delete_data": True})
     assert end.outcome(story.cluster)["changes"] == []

@@ -448,21 +448,28 @@ def test_a_cluster_that_leaves_has_no_way_to_the_bucket_any_more(story: Story) -
     assert SECRET not in [secret.metadata.name for secret in secrets]
 
 
-def test_the_bucket_stays_until_it_is_said_that_its_data_may_go(story: Story) -> None:
+def test_a_teardown_leaves_the_bucket_until_it_is_said_that_its_data_may_go(story: Story) -> None:
     place = story.place
     s3 = story.aws(story.bucket).client("s3")
     s3.put_object(Bucket=f"store-of-{story.bucket}", Key="block", Body=b"1")
-    gone: dict[str, Any] = {"thanos_object_store_state": "absent", "workload_storage_state": "absent"}
-    kept = place.run("thanos_object_store", extra_vars=gone)
+    partly = place.run("teardown", limit=f"{story.bucket},{story.key_cluster}")
+    assert not partly.ok
+    assert f"cannot be while {story.role_cluster} uses it, which this run leaves out" in partly.report
+    assert partly.writes == []
+
+    predicted, kept = (place.run("teardown", check=check) for check in (True, False))
     assert kept.ok, kept.report
+    assert (predicted.changes, predicted.writes) == (kept.changes, [])
     assert story.objects() == ["block"]
     assert "Kept: " in kept.notes(story.bucket)
-    end: Run = place.run("thanos_object_store", extra_vars={**gone, "workload_storage_delete_data": True})
-    assert end.ok, end.report
-    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == []
     iam = story.aws(story.role_cluster).client("iam")
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName=f"thanos-{story.role_cluster}")
+
+    end = place.run("teardown", extra_vars={"workload_storage_delete_data": True})
+    assert end.ok, end.report
+    assert end.changes == {**dict.fromkeys(place.clusters, []), story.bucket: end.changes[story.bucket]}
+    assert s3.list_buckets()["Buckets"] == []
 
 
 def test_the_inventory_of_the_page_is_understood(story: Story) -> None:
