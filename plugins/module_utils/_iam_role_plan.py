@@ -208,7 +208,7 @@ def _trust(name: str, current: dict[str, t.Any] | None, settings: Settings) -> d
             name,
             f"would get a trust policy of {size} characters with {len(trust['Statement'])} statements; IAM allows "
             f"{settings.trust_size_limit}",
-            "Trust fewer clusters with one role (each takes about 450 characters), remove statements with "
+            "Trust fewer clusters with one role (each takes about 250 characters), remove statements with "
             "absent_trust_sids, use EKS Pod Identity, or have AWS raise the quota and set trust_size_limit",
         )
     return trust

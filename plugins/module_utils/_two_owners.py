@@ -14,6 +14,8 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
+from . import policies
+from . import trust as trusts
 from ._hand_off import Entry
 from ._regions import check_region
 
@@ -129,6 +131,7 @@ def reader_problems(
     limit: str = "",
     job: t.Mapping[str, str] | None = None,
     whole: bool = False,
+    trust: t.Mapping[str, t.Any] | None = None,
 ) -> list[str]:
     """What is wrong between a payer and the clusters that read it, one sentence each.
 
@@ -141,6 +144,8 @@ def reader_problems(
     :param limit: of the run (``--limit``)
     :param job: of AWX, see ``partial``
     :param whole: the user says that the run sees all clusters (``kubestrap_whole_inventory``)
+    :param trust: of the payer's role: ``account_id``, ``named`` (as of ``readers_of``), ``readers`` (``principals`` of
+        each statement that is there) and ``size_limit`` (characters; ``None`` for IAM's own)
     """
     problems = [
         _two_partitions(
@@ -171,7 +176,28 @@ def reader_problems(
             f"billing_data_purge_readers: 'true' of {payer} would leave it without a reader. Name its clusters in the "
             "inventory or in the readers document (kubestrap_hand_off_readers_file)"
         )
-    return problems
+    return problems if absent or not trust else [*problems, *_crowd(payer, run, known, purge, trust)]
+
+
+def _crowd(payer: str, run: Entries, known: Entries, purge: bool, trust: t.Mapping[str, t.Any]) -> list[str]:
+    """Why the trust of a payer's role has no room for all who are to read; empty where nobody comes to it."""
+    coming = {name: entry for name, entry in run.items() if entry and entry.get("state") != "absent"}
+    named = trust["named"]
+    wanted = set(readers_of(payer, trust["account_id"], coming, known, named)["role_arns"])
+    there = {arn for reader in trust["readers"] for arn in reader["principals"] if ":role/" in arn or ":user/" in arn}
+    if wanted <= there:
+        return []
+    statements = trusts.workload_role_trust(role_arns=sorted(wanted if purge else wanted | there))
+    size = policies.size({"Version": "2012-10-17", "Statement": statements})
+    limit = int(trust["size_limit"] or policies.TRUST_POLICY_SIZE)
+    if size <= limit:
+        return []
+    return [
+        f"kubecost_payers: {payer} would have {len(statements)} readers, and the trust of its role {size} characters; "
+        f"IAM allows {limit}. Name many roles by one pattern in billing_data_reader_role_arns of {payer} (such as "
+        "arn:aws:iam::222222222222:role/kubecost-*), or have AWS raise the quota and write it in "
+        "billing_data_trust_size_limit"
+    ]
 
 
 def partial(limit: str, job: t.Mapping[str, str], whole: bool = False) -> str:

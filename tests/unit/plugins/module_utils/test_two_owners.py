@@ -135,6 +135,25 @@ def test_a_cluster_of_another_partition_is_refused() -> None:
     assert readers(known={"near": reader("a")}) == ""
 
 
+def test_a_crowd_of_readers_is_told_before_the_trust_is_full() -> None:
+    def crowd(count: int, state: str = "present", **changed: Any) -> str:
+        run = {str(i): reader(f"kubecost-{i}", state=state) for i in range(count)}
+        trust = {"account_id": "111111111111", "named": [], "readers": [], "size_limit": None, **changed}
+        return readers(run, trust=trust)
+
+    assert crowd(8) == crowd(9, "absent") == ""
+    said = crowd(9)
+    assert "kubecost_payers: main would have 9 readers, and the trust of its role " in said
+    assert "IAM allows 2048. Name many roles by one pattern in billing_data_reader_role_arns of main" in said
+    assert crowd(9, size_limit=4096) == ""
+    assert crowd(9, named=[arn("kubecost-*")]) == ""
+    there = [{"sid": "theirs", "principals": [f"arn:aws:iam::333333333333:role/kubecost-{i}"]} for i in range(8)]
+    assert "would have 9 readers" in crowd(1, readers=there)
+    # Who is there already is no question any more.
+    own = [{"sid": "ours", "principals": [reader(f"kubecost-{i}")["role_arn"]]} for i in range(9)]
+    assert crowd(9, readers=own) == ""
+
+
 def test_a_payer_that_is_read_cannot_be_absent() -> None:
     run = {"a": reader("a", state="present"), "b": reader("b", state="absent"), "c": {}}
     assert "billing_data_state: 'absent' of main cannot be while a reads its billing data" in readers(run, absent=True)
