@@ -52,6 +52,16 @@ def test_an_inventory_without_a_group_is_refused(place: Installation, missing: s
     assert run.calls == []
 
 
+def test_more_readers_than_a_trust_has_room_for_are_told_before_the_first_write(place: Installation) -> None:
+    place.vars[PAYER]["billing_data_trust_size_limit"] = 450  # a second reader is too many
+    run = place.run("kubecost")
+    del place.vars[PAYER]["billing_data_trust_size_limit"]
+    assert run.rc == 2
+    assert f"kubecost_payers: {PAYER} would have 2 readers, and the trust of its role " in run.report
+    assert f"{PAYER2} would have" not in run.report
+    assert (run.writes, run.kube_writes) == ([], [])
+
+
 def test_a_payer_that_fails_does_not_stop_the_other_one_and_its_cluster(place: Installation) -> None:
     account_id = place.account(PAYER2)
     place.sandbox.faults([{"service": "glue", "operation": "CreateDatabase", "account_id": account_id, "status": 500}])
