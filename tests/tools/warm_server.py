@@ -23,6 +23,7 @@ from pathlib import Path
 
 from integration import run_processes
 from integration.warm_ansible import be_run, import_everything
+from sandbox.processes import is_running, start_time
 
 PATIENCE = 0.5  # seconds between two looks at the owner
 HEADER = 4
@@ -30,6 +31,7 @@ HEADER = 4
 
 def serve(name: str, owner: int) -> None:
     """Fork a run for each request, as long as the owner lives."""
+    began = start_time(owner)
     import_everything()
     mark = run_processes.new_mark()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -37,7 +39,7 @@ def serve(name: str, owner: int) -> None:
     listener.listen(64)
     listener.settimeout(PATIENCE)
     os.rename(f"{name}.new", name)  # who sees it can connect
-    while lives(owner):
+    while is_running(owner, began):
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
         with contextlib.suppress(TimeoutError):
@@ -63,14 +65,6 @@ def answer(connection: socket.socket, mark: str) -> None:
         connection.sendall(f"{code}\n".encode())
     finally:
         os._exit(code)
-
-
-def lives(process: int) -> bool:
-    """Is there such a process?"""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, 0)
-        return True
-    return False
 
 
 if __name__ == "__main__":
